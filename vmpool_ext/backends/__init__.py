@@ -1,0 +1,1 @@
+"""Where VMs live: each package implements `vmpool_ext.broker.ports.Backend`."""

@@ -1,0 +1,146 @@
+"""What the broker needs from outside. Implemented by `vmpool_ext.backends`; tests hold each to `tests/backends/contract.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
+
+
+class Clock(Protocol):
+    """The time; movable in tests."""
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        ...
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Return when the clock shows this moment, at once if it has passed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Everything there is, as of this version. What is not in it does not exist any more."""
+
+    pools: tuple[Pool, ...]
+    vms: tuple[VirtualMachine, ...]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class VmChanged:
+    """A VM was added or changed; its version says when."""
+
+    vm: VirtualMachine
+
+
+@dataclass(frozen=True, slots=True)
+class VmDeleted:
+    """A VM is gone."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolChanged:
+    """A pool was added or changed."""
+
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDeleted:
+    """A pool is gone."""
+
+    name: str
+    version: int
+
+
+Event = Listed | VmChanged | VmDeleted | PoolChanged | PoolDeleted
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayOffer:
+    """What opens a VM's display now: which client it takes, and what it asks for."""
+
+    engine: str
+    """``vnc`` or ``spice``."""
+    password: str
+
+
+class Display(Protocol):
+    """A connection to a VM's display: bytes in the display's own protocol."""
+
+    async def read(self) -> bytes:
+        """Wait for what the display says next; empty when it has ended."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send to the display; returns when it may take more. What an ended display is sent is lost."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect; closing twice is no mistake."""
+        ...
+
+
+class Backend(Protocol):
+    """Where the VMs live.
+
+    Every method but `watch` and `stop` raises `BackendUnavailable` when the backend cannot be asked: then nothing was
+    written, or it is not known whether it was, and the next event tells.
+
+    Methods that take a VM write only if the VM is still as it was read (its ``version``), else they raise
+    `AssignmentConflict` and nothing was written. A VM that is gone is a conflict too. They return the VM as written.
+    """
+
+    async def start(self) -> None:
+        """Begin to serve. Raises nothing that `watch` could tell: a backend that cannot serve yet starts all the same."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything held; whether VMs live on is the backend's configuration."""
+        ...
+
+    def watch(self) -> AsyncIterator[Event]:
+        """First `Listed`, then every change in the order of versions, own writes included, until `BackendUnavailable`.
+
+        Whoever watches again gets a new `Listed`. Several may watch at once.
+        """
+        ...
+
+    async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:
+        """Give the VM away: pool, user and last use are written together."""
+        ...
+
+    async def release(self, vm: VirtualMachine) -> VirtualMachine:
+        """Remove the assignment: all three of its parts together."""
+        ...
+
+    async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
+        """Want the VM to run or to be off; events tell when it is so, or why it did not come to that.
+
+        Off is reached gracefully where the guest obeys within its ``powerdownTimeout``, else by force.
+        """
+        ...
+
+    async def reset(self, vm: VirtualMachine) -> None:
+        """Reset the running VM as its reset button would; its disks are not touched, and it keeps running."""
+        ...
+
+    async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
+        """Note the console user, and make the display accept one connection with a fresh password for ten seconds."""
+        ...
+
+    async def connect_display(self, vm: VirtualMachine) -> Display:
+        """Connect to the display of the running VM."""
+        ...

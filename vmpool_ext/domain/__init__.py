@@ -1,0 +1,1 @@
+"""Values and rules of pools: pure, with the time as an argument."""

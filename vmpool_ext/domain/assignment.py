@@ -1,0 +1,58 @@
+"""Which VM a user gets, and how long it stays theirs (R2, R4)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.machine import NEVER
+from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+
+START_HOLD = timedelta(minutes=5)
+"""An assignment is held so long for its first console, whatever the retention."""
+
+Preference = tuple[bool, bool, "datetime", str]
+
+
+def assignable_from(pool: Pool, vm: VirtualMachine, pools: Mapping[str, Pool]) -> datetime:
+    """Tell from which moment on the pool may give the VM to somebody; `END_OF_TIME` if that cannot be said now."""
+    if pool.misconfigured or pool.name not in vm.pools or vm.being_deleted or vm.console_open:
+        return END_OF_TIME
+    return kept_until(vm, pools, asking=pool.retention)
+
+
+def is_assignable(pool: Pool, vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> bool:
+    """A VM of the pool that nobody uses and that is not kept for anybody."""
+    return assignable_from(pool, vm, pools) <= now
+
+
+def kept_until(vm: VirtualMachine, pools: Mapping[str, Pool], asking: Retention | None = None) -> datetime:
+    """Tell until when the VM is kept for its user: by the assigning pool's promise, or the asking pool's if later.
+
+    A VM whose assigning pool is not known is kept: whether that pool is really gone is another rule's question (R11).
+    """
+    if vm.assignment is None:
+        return NEVER
+    assigning = pools.get(vm.assignment.pool)
+    promised = assigning.retention if assigning else RetainForever()
+    ends = [retention.until(vm.last_used) for retention in (promised, asking) if retention]
+    return max(*ends, _held_until(vm), NEVER)
+
+
+def _held_until(vm: VirtualMachine) -> datetime:
+    """Tell how long the assignment is held for its first console."""
+    if vm.assignment is None or vm.console_connected.since > vm.assignment.last_used:
+        return NEVER
+    return vm.assignment.last_used + START_HOLD
+
+
+def preference(vm: VirtualMachine) -> Preference:
+    """Warm ones first; then never used; then longest unused; those that failed to start last of all; by name when equal."""
+    return vm.start_failed, not vm.warm, vm.last_used, vm.name

@@ -1,0 +1,27 @@
+"""A pool: VMs that stand in for one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.retention import DEFAULT_RETENTION, Retention, parse_retention
+
+if TYPE_CHECKING:
+    from vmpool_ext.domain.permission import Grant
+
+
+_DEFAULT = parse_retention(DEFAULT_RETENTION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """What a VmPool says; ``misconfigured`` tells why it gives nothing new, or is None (R7)."""
+
+    name: str
+    version: int = 0
+    grants: tuple[Grant, ...] = ()
+    retention: Retention = _DEFAULT
+    retention_text: str = DEFAULT_RETENTION
+    login_on_assignment: bool = False
+    misconfigured: str | None = None

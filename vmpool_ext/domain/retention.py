@@ -1,0 +1,117 @@
+"""How long an assignment is kept after the last use (R8).
+
+The texts are those that the VmPool CRD's pattern accepts: an ISO 8601 duration whose time designators may be
+lower case (the CRD's own default is ``PT1h``), or an absolute time with seconds and an offset.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import DecimalException
+from typing import TYPE_CHECKING, Protocol
+
+import isodate
+
+from vmpool_ext.domain.errors import InvalidRetention
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEFAULT_RETENTION = "PT1h"
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+# A period must end within the calendar when it begins here; later beginnings are cut at the end of time.
+_REFERENCE = datetime(2000, 1, 1, tzinfo=UTC)
+
+_DURATION = re.compile(
+    r"P(?=[0-9T])(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+W)?(?:[0-9]+D)?"
+    r"(?:T(?=[0-9])(?:[0-9]+[Hh])?(?:[0-9]+[Mm])?(?:[0-9]+(?:\.[0-9]+)?[Ss])?)?"
+)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
+)
+
+
+class Retention(Protocol):
+    """Tells until when a VM is kept for its user."""
+
+    def until(self, last_used: datetime) -> datetime:
+        """Give the moment from which on the VM may be given to another; never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RetainFor:
+    """So long after the last use; years and months go by the calendar."""
+
+    period: isodate.Duration | timedelta
+
+    def until(self, last_used: datetime) -> datetime:
+        """Count from the last use; what would end after the calendar does never ends."""
+        try:
+            return last_used + self.period
+        except (ValueError, OverflowError):
+            return END_OF_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class RetainUntil:
+    """Up to a fixed time, however recently the VM was used."""
+
+    end: datetime
+
+    def until(self, last_used: datetime) -> datetime:  # noqa: ARG002  # absolute times are absolute
+        """Give the fixed time."""
+        return self.end
+
+
+@dataclass(frozen=True, slots=True)
+class RetainForever:
+    """What was assigned stays so: for pools whose own retention cannot be read."""
+
+    def until(self, last_used: datetime) -> datetime:  # noqa: ARG002  # whatever was used when
+        """Give a time that does not come."""
+        return END_OF_TIME
+
+
+def parse_retention(text: str) -> Retention:
+    """Read the retention of a pool, or raise `InvalidRetention`.
+
+    >>> parse_retention("PT1h").until(datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
+    '2026-01-01T01:00:00+00:00'
+    >>> parse_retention("P1M").until(datetime(2026, 1, 31, tzinfo=UTC)).isoformat()
+    '2026-02-28T00:00:00+00:00'
+    >>> parse_retention("2026-01-01T12:00:00.123456789+0100").until(datetime(2026, 1, 1, tzinfo=UTC)).isoformat()
+    '2026-01-01T11:00:00.123456+00:00'
+    >>> parse_retention("P")
+    Traceback (most recent call last):
+    vmpool_ext.domain.errors.InvalidRetention: The retention "P" is neither a duration such as PT4h nor a time.
+    """
+    for pattern, parse in _FORMS:
+        if pattern.fullmatch(text):
+            return _parsed(text, parse)
+    raise InvalidRetention(text)
+
+
+def _parsed(text: str, parse: Callable[[str], Retention]) -> Retention:
+    try:
+        return parse(text)
+    # Too many digits, 30 February, a period or an offset that leaves the calendar: each has its own exception.
+    except (ValueError, OverflowError, DecimalException) as error:
+        raise InvalidRetention(text) from error
+
+
+def _parse_duration(text: str) -> Retention:
+    # The CRD allows a lower-case "h", and defaults to it; ISO 8601 does not.
+    period = isodate.parse_duration(text.upper())
+    _REFERENCE + period
+    return RetainFor(period)
+
+
+def _parse_time(text: str) -> Retention:
+    return RetainUntil(datetime.fromisoformat(text).astimezone(UTC))
+
+
+_FORMS = ((_DURATION, _parse_duration), (_TIME, _parse_time))

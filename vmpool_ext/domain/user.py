@@ -1,0 +1,33 @@
+"""Who asks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from vmpool_ext.domain.errors import UnusableName
+
+_USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person whom the edge has authenticated, with the roles that were vouched for.
+
+    Refuses a name that could break a line protocol, YAML quotes, a path or an option list (R12).
+
+    >>> User("ann").name
+    'ann'
+    >>> User("ann --x")
+    Traceback (most recent call last):
+    vmpool_ext.domain.errors.UnusableName: The user name 'ann --x' cannot be used for VMs. Ask the administrator for another.
+    """
+
+    name: str
+    roles: frozenset[str] = frozenset()
+    administrator: bool = False
+
+    def __post_init__(self) -> None:
+        """Validate where the value is made, so that nobody else needs to."""
+        if not _USABLE.fullmatch(self.name):
+            raise UnusableName(self.name)
