@@ -1,0 +1,222 @@
+"""What every backend must do, whatever its VMs are made of.
+
+A backend's test subclasses `BackendContract` and gives the fixture `backend`: started, with a pool `demo` and two
+stopped VMs `demo-1` and `demo-2` in it, neither ever assigned; and `look`, which views a display with an offer until
+the VM's console counts as connected.
+"""
+
+import asyncio
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.builders import a_user
+from vmpool_ext.broker.ports import Listed, VmChanged
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
+from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
+
+PATIENCE = 120
+"""Seconds; a guest without hardware acceleration on a busy machine takes its time."""
+
+ANNS = Assignment("demo", "ann", datetime(2026, 1, 15, 12, 30, 0, 250000, tzinfo=UTC))
+BOBS = Assignment("demo", "bob", datetime(2026, 1, 15, 12, 31, tzinfo=UTC))
+
+
+class Watching:
+    """The picture of a backend as its events draw it."""
+
+    def __init__(self, events):
+        self._events = events
+        self.vms = {}
+        self.pools = {}
+        self.versions = []
+
+    async def next(self):
+        event = await asyncio.wait_for(anext(self._events), PATIENCE)
+        if isinstance(event, Listed):
+            self.pools = {pool.name: pool for pool in event.pools}
+            self.vms = {vm.name: vm for vm in event.vms}
+            self.versions.append(event.version)
+        elif isinstance(event, VmChanged):
+            self.vms[event.vm.name] = event.vm
+            self.versions.append(event.vm.version)
+        return event
+
+    async def until(self, holds):
+        """Go on until the picture is as wanted; give the VM that it is about."""
+        while not (found := holds(self)):
+            await self.next()
+        return found
+
+    async def vm(self, name, holds=lambda _: True):
+        return await self.until(lambda seen: name in seen.vms and holds(seen.vms[name]) and seen.vms[name])
+
+
+@asynccontextmanager
+async def watching(backend):
+    async with aclosing(backend.watch()) as events:
+        seen = Watching(events)
+        await seen.next()
+        yield seen
+
+
+@asynccontextmanager
+async def running(backend, name="demo-1"):
+    """Give the VM running and booted, with the watcher; switch it off afterwards."""
+    async with watching(backend) as seen:
+        await backend.request_state(await seen.vm(name), RequestedState.RUNNING)
+        yield await seen.vm(name, lambda vm: vm.booted), seen
+        await _switch_off(backend, seen, name)
+
+
+async def _switch_off(backend, seen, name):
+    while True:
+        try:
+            vm = await seen.vm(name)
+            await backend.request_state(vm, RequestedState.STOPPED)
+        except AssignmentConflict:
+            await seen.next()
+        else:
+            break
+    await seen.vm(name, lambda vm: vm.state in (MachineState.STOPPED, MachineState.FAILED))
+
+
+class BackendContract:
+    """Each test is one promise of the port."""
+
+    async def test_a_watch_begins_with_everything(self, backend):
+        async with watching(backend) as seen:
+            assert set(seen.pools) == {"demo"}
+            assert set(seen.vms) == {"demo-1", "demo-2"}
+            assert all(vm.pools == {"demo"} and vm.assignment is None for vm in seen.vms.values())
+
+    async def test_an_assignment_is_written_whole_and_told_to_every_watcher(self, backend):
+        async with watching(backend) as one, watching(backend) as two:
+            vm = await one.vm("demo-1")
+
+            written = await backend.assign(vm, ANNS)
+
+            assert written.assignment == ANNS
+            assert written.version > vm.version
+            for seen in (one, two):
+                told = await seen.vm("demo-1", lambda vm: vm.assignment)
+                assert (told.assignment, told.version) == (ANNS, written.version)
+
+    async def test_a_later_watch_finds_what_was_written(self, backend):
+        async with watching(backend) as seen:
+            written = await backend.assign(await seen.vm("demo-1"), ANNS)
+
+        async with watching(backend) as later:
+            assert later.vms["demo-1"] == written
+            assert later.versions[0] >= written.version
+
+    async def test_of_two_who_read_the_same_only_one_writes(self, backend):
+        async with watching(backend) as seen:
+            vm = await seen.vm("demo-1")
+
+            outcomes = await asyncio.gather(backend.assign(vm, ANNS), backend.assign(vm, BOBS), return_exceptions=True)
+
+            conflicts = [outcome for outcome in outcomes if isinstance(outcome, AssignmentConflict)]
+            written = [outcome for outcome in outcomes if outcome not in conflicts]
+            assert len(conflicts) == len(written) == 1
+            assert (await seen.vm("demo-1", lambda vm: vm.assignment)).assignment == written[0].assignment
+
+    @pytest.mark.parametrize("write", ["assign", "release", "request_state", "reset", "offer_display"])
+    async def test_nothing_is_written_to_a_vm_that_changed(self, backend, write):
+        arguments = {
+            "assign": [BOBS],
+            "request_state": [RequestedState.RUNNING],
+            "offer_display": [a_user("bob")],
+        }
+        async with watching(backend) as seen:
+            read = await seen.vm("demo-1")
+            written = await backend.assign(read, ANNS)
+
+            with pytest.raises(AssignmentConflict):
+                await getattr(backend, write)(read, *arguments.get(write, []))
+
+        async with watching(backend) as later:
+            assert later.vms["demo-1"] == written
+
+    async def test_a_released_vm_has_no_part_of_the_assignment_left(self, backend):
+        async with watching(backend) as seen:
+            mine = await backend.assign(await seen.vm("demo-1"), ANNS)
+
+            released = await backend.release(mine)
+
+            assert released.assignment is None
+            assert released.version > mine.version
+            await seen.vm("demo-1", lambda vm: vm.version == released.version)
+
+    async def test_versions_grow_across_vms(self, backend):
+        async with watching(backend) as seen:
+            one = await backend.assign(await seen.vm("demo-1"), ANNS)
+            two = await backend.assign(await seen.vm("demo-2"), BOBS)
+            await seen.vm("demo-2", lambda vm: vm.assignment)
+
+            assert two.version > one.version
+            assert seen.versions == sorted(set(seen.versions))
+
+    async def test_a_vm_that_is_wanted_to_run_comes_up_and_goes_down_again(self, backend):
+        async with watching(backend) as seen:
+            off = await seen.vm("demo-1")
+
+            requested = await backend.request_state(off, RequestedState.RUNNING)
+
+            assert requested.requested is RequestedState.RUNNING
+            up = await seen.vm("demo-1", lambda vm: vm.booted)
+            assert up.state is MachineState.RUNNING
+            assert up.running.since > off.running.since
+
+            await backend.request_state(up, RequestedState.STOPPED)
+
+            down = await seen.vm("demo-1", lambda vm: not vm.running)
+            assert down.state is MachineState.STOPPED
+            assert not down.booted
+            assert down.running.since >= up.running.since
+
+    async def test_a_reset_vm_boots_again_and_never_stops_running(self, backend):
+        async with running(backend) as (vm, seen):
+            await backend.reset(vm)
+
+            await seen.vm("demo-1", lambda vm: not vm.booted)
+            again = await seen.vm("demo-1", lambda vm: vm.booted)
+            assert again.running == vm.running
+
+    async def test_an_assignment_survives_starting_and_stopping(self, backend):
+        async with watching(backend) as seen:
+            mine = await backend.assign(await seen.vm("demo-1"), ANNS)
+            await backend.request_state(mine, RequestedState.RUNNING)
+            await seen.vm("demo-1", lambda vm: vm.booted)
+            await _switch_off(backend, seen, "demo-1")
+
+            assert (await seen.vm("demo-1")).assignment == ANNS
+
+    async def test_a_console_counts_while_somebody_looks(self, backend, look):
+        async with running(backend) as (vm, seen):
+            assert not vm.console_connected
+            offer = await backend.offer_display(vm, a_user("ann"))
+            asked = await seen.vm("demo-1", lambda vm: vm.console_user == "ann")
+            display = await backend.connect_display(asked)
+
+            await look(display, offer)
+
+            open_ = await seen.vm("demo-1", lambda vm: vm.console_open)
+            assert open_.console_connected.since >= vm.running.since
+            await display.close()
+            await display.close()
+            closed = await seen.vm("demo-1", lambda vm: not vm.console_connected)
+            assert closed.console_connected.since >= open_.console_connected.since
+
+    async def test_a_display_greets_first(self, backend):
+        async with running(backend) as (vm, _):
+            display = await backend.connect_display(vm)
+
+            assert (await asyncio.wait_for(display.read(), PATIENCE)).startswith(b"RFB 003.00")
+            await display.close()
+
+    async def test_a_vm_that_is_off_has_no_display(self, backend):
+        async with watching(backend) as seen:
+            with pytest.raises(BackendUnavailable):
+                await backend.connect_display(await seen.vm("demo-1"))

@@ -1,0 +1,26 @@
+"""A clock that a test moves."""
+
+import asyncio
+from datetime import timedelta
+
+from tests.builders import NOON
+
+
+class MovingClock:
+    """Implements the port `Clock`; time passes only by `advance`."""
+
+    def __init__(self, now=NOON):
+        self._now = now
+        self._moved = asyncio.Condition()
+
+    def now(self):
+        return self._now
+
+    async def advance(self, **by):
+        self._now += timedelta(**by)
+        async with self._moved:
+            self._moved.notify_all()
+
+    async def sleep_until(self, moment):
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._now >= moment)

@@ -1,0 +1,208 @@
+"""The reference backend: VMs that exist only in this process.
+
+It shows what the port asks for in the fewest lines, serves tests, and lets the panel be tried where there is no QEMU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
+from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, VirtualMachine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from datetime import datetime
+
+    from vmpool_ext.broker.ports import Clock
+    from vmpool_ext.domain.machine import Assignment
+    from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
+
+GREETING = b"RFB 003.008\n"
+
+
+class MemoryBackend:
+    """Pools and VMs in two dicts, and a queue per watcher."""
+
+    def __init__(self, clock: Clock, pools: Iterable[Pool] = (), vms: Iterable[VirtualMachine] = ()) -> None:
+        self._clock = clock
+        self._version = 0
+        self._pools: dict[str, Pool] = {}
+        self._vms: dict[str, VirtualMachine] = {}
+        self._watchers: set[asyncio.Queue[Event | None]] = set()
+        self._machines: set[asyncio.Task[None]] = set()
+        for pool in pools:
+            self.put_pool(pool)
+        for vm in vms:
+            self.put_vm(vm)
+
+    # What an administrator does.
+
+    def put_pool(self, pool: Pool) -> None:
+        """Define a pool, or define it anew."""
+        self._pools[pool.name] = replace(pool, version=self._next_version())
+        self._tell(PoolChanged(self._pools[pool.name]))
+
+    def delete_pool(self, name: str) -> None:
+        """Remove a pool; its VMs stay."""
+        del self._pools[name]
+        self._tell(PoolDeleted(name, self._next_version()))
+
+    def put_vm(self, vm: VirtualMachine) -> VirtualMachine:
+        """Define a VM, or set it to what a test or another writer wants it to be."""
+        self._vms[vm.name] = replace(vm, version=self._next_version())
+        self._tell(VmChanged(self._vms[vm.name]))
+        return self._vms[vm.name]
+
+    def delete_vm(self, name: str) -> None:
+        """Remove a VM."""
+        del self._vms[name]
+        self._tell(VmDeleted(name, self._next_version()))
+
+    def vm(self, name: str) -> VirtualMachine:
+        """Tell how a VM is now."""
+        return self._vms[name]
+
+    def crash(self, name: str) -> None:
+        """End a machine as a killed process would."""
+        off = _switched_off(self._vms[name], self._clock.now(), CRASHED, "The machine was killed.")
+        self.put_vm(replace(off, requested=RequestedState.STOPPED))
+
+    def disconnect_watchers(self) -> None:
+        """End every watch, as a lost connection would."""
+        for queue in self._watchers:
+            queue.put_nowait(None)
+
+    # The port.
+
+    async def start(self) -> None:
+        """Nothing needs to be there first."""
+
+    async def stop(self) -> None:
+        """Switch nothing off: the VMs live as long as this object."""
+        await asyncio.gather(*self._machines)
+
+    async def watch(self) -> AsyncIterator[Event]:
+        """Give the whole, then every change."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._watchers.add(queue)
+        try:
+            yield Listed(tuple(self._pools.values()), tuple(self._vms.values()), self._version)
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            self._watchers.discard(queue)
+        message = "The connection to the backend was lost."
+        raise BackendUnavailable(message)
+
+    async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:
+        """Write the assignment if the VM is still as it was read."""
+        return await self._write(vm, assignment=assignment)
+
+    async def release(self, vm: VirtualMachine) -> VirtualMachine:
+        """Remove the assignment if the VM is still as it was read."""
+        return await self._write(vm, assignment=None)
+
+    async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
+        """Write what is wanted; the machine follows at its own pace."""
+        written = await self._write(vm, requested=state)
+        task = asyncio.create_task(self._follow(vm.name), name=f"machine {vm.name}")
+        self._machines.add(task)
+        task.add_done_callback(self._machines.discard)
+        return written
+
+    async def reset(self, vm: VirtualMachine) -> None:
+        """Boot again."""
+        current = await self._write(vm, booted=Condition(since=self._clock.now(), reason="VmReset"))
+        self.put_vm(_switched_on(current, self._clock.now()))
+
+    async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
+        """Note the console user."""
+        await self._write(vm, console_user=user.name)
+        return DisplayOffer(engine="vnc", password=secrets.token_urlsafe(6))
+
+    async def connect_display(self, vm: VirtualMachine) -> MemoryDisplay:
+        """Connect to a display that says the greeting of a real one, then repeats what it is told."""
+        if not self._vms[vm.name].running:
+            message = f'The VM "{vm.name}" has no display: it is not running.'
+            raise BackendUnavailable(message)
+        return MemoryDisplay(self, vm.name)
+
+    # Inside.
+
+    def set_console(self, name: str, *, connected: bool) -> None:
+        """Note that a viewer came or went."""
+        reason = "Connected" if connected else "Disconnected"
+        vm = self._vms[name]
+        if vm.running and vm.console_connected.status != connected:
+            self.put_vm(replace(vm, console_connected=Condition(connected, self._clock.now(), reason)))
+
+    async def _write(self, vm: VirtualMachine, **changes: Any) -> VirtualMachine:
+        # A write takes a while everywhere else: others may come in between.
+        await asyncio.sleep(0)
+        if self._vms.get(vm.name) != vm:
+            raise AssignmentConflict(vm.name)
+        return self.put_vm(replace(vm, **changes))
+
+    async def _follow(self, name: str) -> None:
+        await asyncio.sleep(0)
+        vm = self._vms.get(name)
+        if vm is None:
+            return
+        wanted = vm.requested is RequestedState.RUNNING
+        if wanted and not vm.running:
+            self.put_vm(_switched_on(vm, self._clock.now()))
+        elif vm.running and not wanted:
+            self.put_vm(_switched_off(vm, self._clock.now(), "VmStopped", ""))
+
+    def _next_version(self) -> int:
+        self._version += 1
+        return self._version
+
+    def _tell(self, event: Event) -> None:
+        for queue in self._watchers:
+            queue.put_nowait(event)
+
+
+class MemoryDisplay:
+    """A display that greets, then repeats what it is told."""
+
+    def __init__(self, backend: MemoryBackend, vm: str) -> None:
+        self._backend = backend
+        self._vm = vm
+        self._says: asyncio.Queue[bytes] = asyncio.Queue()
+        self._says.put_nowait(GREETING)
+        backend.set_console(vm, connected=True)
+
+    async def read(self) -> bytes:
+        """Wait for what the display says next."""
+        return await self._says.get()
+
+    async def write(self, data: bytes) -> None:
+        """Have it said back."""
+        self._says.put_nowait(data)
+
+    async def close(self) -> None:
+        """Let the display go."""
+        self._says.put_nowait(b"")
+        self._backend.set_console(self._vm, connected=False)
+
+
+def _switched_on(vm: VirtualMachine, now: datetime) -> VirtualMachine:
+    running = vm.running or Condition(status=True, since=now, reason="VmStarted")
+    booted = Condition(status=True, since=now, reason="VmBooted")
+    agent = Condition(status=True, since=now, reason="VmopAgentStarted")
+    return replace(vm, running=running, booted=booted, agent_connected=agent, os="Nothing at all")
+
+
+def _switched_off(vm: VirtualMachine, now: datetime, reason: str, message: str) -> VirtualMachine:
+    off = Condition(status=False, since=now, reason=reason, message=message)
+    console = off if vm.console_connected else vm.console_connected
+    return replace(
+        vm, running=off, booted=off, agent_connected=off, console_connected=console, logged_in_user=None, os=None
+    )
