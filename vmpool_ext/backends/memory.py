@@ -15,7 +15,7 @@ from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, VirtualMachine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncGenerator, Iterable
     from datetime import datetime
 
     from vmpool_ext.broker.ports import Clock
@@ -87,7 +87,7 @@ class MemoryBackend:
         """Switch nothing off: the VMs live as long as this object."""
         await asyncio.gather(*self._machines)
 
-    async def watch(self) -> AsyncIterator[Event]:
+    async def watch(self) -> AsyncGenerator[Event, None]:
         """Give the whole, then every change."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._watchers.add(queue)

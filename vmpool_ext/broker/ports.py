@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from datetime import datetime
 
     from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
@@ -111,7 +111,7 @@ class Backend(Protocol):
         """Let go of everything held; whether VMs live on is the backend's configuration."""
         ...
 
-    def watch(self) -> AsyncIterator[Event]:
+    def watch(self) -> AsyncGenerator[Event, None]:
         """First `Listed`, then every change in the order of versions, own writes included, until `BackendUnavailable`.
 
         Whoever watches again gets a new `Listed`. Several may watch at once.

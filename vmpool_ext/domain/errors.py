@@ -26,6 +26,7 @@ class VmPoolError(Exception):
 
     def __init__(self, subject: str = "") -> None:
         super().__init__(self.sentence.format(subject))
+        self.subject = subject
 
 
 class Refused(VmPoolError):

@@ -107,7 +107,7 @@ class VirtualMachine:
     def warm(self) -> bool:
         """Whether the VM runs and nobody was in it since it does (R4)."""
         untouched = self.console_connected.since <= self.running.since and self.logged_in_user is None
-        return bool(self.running) and untouched and not self.console_open
+        return self.state is MachineState.RUNNING and untouched and not self.console_open
 
     @property
     def ran_since_assigned(self) -> bool:

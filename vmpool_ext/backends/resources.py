@@ -1,0 +1,251 @@
+"""Custom resources as the CRDs write them, read into values of the domain; and the parts of a status that we write.
+
+Reading never fails for a resource that has a name, whatever else is wrong with it: one broken definition must not hide
+the others. Writing gives a new dict, in which every field that is not ours is as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.domain.errors import InvalidDefinition
+from vmpool_ext.domain.machine import NEVER, Assignment, Condition, RequestedState, VirtualMachine
+from vmpool_ext.domain.permission import Grant, parse_permissions
+from vmpool_ext.domain.pool import Pool
+from vmpool_ext.domain.retention import DEFAULT_RETENTION, RetainForever, Retention, parse_retention
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Resource = dict[str, Any]
+
+POOL_KIND = "VmPool"
+VM_KIND = "VirtualMachine"
+
+RUNNING = "Running"
+BOOTED = "Booted"
+AGENT_CONNECTED = "VmopAgentConnected"
+USER_LOGGED_IN = "UserLoggedIn"
+CONSOLE_CONNECTED = "ConsoleConnected"
+CONDITIONS = (RUNNING, BOOTED, AGENT_CONNECTED, USER_LOGGED_IN, CONSOLE_CONNECTED)
+
+# A pool's grant that names no permission opens the console; a VM's grants nothing (the two CRDs differ).
+_POOL_MAY = ("accessConsole",)
+_VM_MAY = ()
+
+
+def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachine:
+    """Read a VM; what cannot be read grants nothing and assigns nothing."""
+    metadata, spec, status = (_mapping(resource, part) for part in ("metadata", "spec", "status"))
+    conditions = _conditions(status)
+    return VirtualMachine(
+        name=metadata["name"],
+        version=version,
+        pools=frozenset(_texts(spec.get("pools"))),
+        grants=_grants(spec, _VM_MAY)[0],
+        requested=requested_state(resource),
+        running=_really_running(status, conditions[RUNNING]),
+        booted=conditions[BOOTED],
+        agent_connected=conditions[AGENT_CONNECTED],
+        console_connected=conditions[CONSOLE_CONNECTED],
+        assignment=_assignment(status),
+        logged_in_user=_text(status.get("loggedInUser")),
+        console_user=_text(status.get("consoleUser")),
+        os=_text(_mapping(status, "osinfo").get("pretty-name")),
+        being_deleted=is_being_deleted(resource),
+    )
+
+
+def pool_from_resource(resource: Mapping[str, Any], version: int) -> Pool:
+    """Read a pool; one with a part that cannot be read keeps what it has given and says what is wrong with it."""
+    spec = _mapping(resource, "spec")
+    text = _given(spec, "retention", DEFAULT_RETENTION)
+    grants, broken_grant = _grants(spec, _POOL_MAY)
+    retention, broken_retention = _retention(str(text))
+    broken = broken_retention or broken_grant
+    return Pool(
+        name=_mapping(resource, "metadata")["name"],
+        version=version,
+        grants=grants,
+        retention=RetainForever() if broken else retention,
+        retention_text=str(text),
+        login_on_assignment=spec.get("loginOnAssignment") is True,
+        misconfigured=broken,
+    )
+
+
+def requested_state(resource: Mapping[str, Any]) -> RequestedState:
+    """Read what the definition wants; off, unless it says otherwise in the CRD's words."""
+    wanted = _mapping(_mapping(resource, "spec"), "vm").get("state")
+    return RequestedState.RUNNING if wanted == RequestedState.RUNNING else RequestedState.STOPPED
+
+
+def is_being_deleted(resource: Mapping[str, Any]) -> bool:
+    """Whether somebody has asked for the resource to go."""
+    return bool(_mapping(resource, "metadata").get("deletionTimestamp"))
+
+
+def with_requested_state(resource: Resource, state: RequestedState) -> Resource:
+    """Want the VM to run or to be off; the rest of the resource is as it was."""
+    spec = _mapping(resource, "spec")
+    return {**resource, "spec": {**spec, "vm": {**_mapping(spec, "vm"), "state": state.value}}}
+
+
+def with_status_defaults(status: Mapping[str, Any]) -> Resource:
+    """Fill in what the CRD's defaults give a VM that nothing has happened to."""
+    defaults: Resource = {
+        "cpus": 0,
+        "ram": "0",
+        "consoleClient": "",
+        "consoleUser": "",
+        "displayPasswordSerial": 0,
+        "assignment": {},
+        "conditions": [_new_condition(type_) for type_ in CONDITIONS],
+    }
+    return {**defaults, **deepcopy(dict(status))}
+
+
+def with_assignment(status: Mapping[str, Any], assignment: Assignment | None) -> Resource:
+    """Write or remove the three parts of an assignment together (R1)."""
+    # Without an assignment it is an empty object, as by the CRD's default: one that lacks a part breaks VM-Operator.
+    parts = {}
+    if assignment is not None:
+        used = time_text(assignment.last_used)
+        parts = {"pool": assignment.pool, "user": assignment.user, "lastUsed": used}
+    return {**status, "assignment": parts}
+
+
+def set_condition(  # noqa: PLR0913  # a condition has so many fields
+    status: Mapping[str, Any],
+    type_: str,
+    *,
+    on: bool,
+    reason: str,
+    now: datetime,
+    message: str = "",
+    generation: int = 1,
+) -> Resource:
+    """Write a condition as VM-Operator's runner does.
+
+    A new message alone is no change; the time is that of the last change of the condition's status. Conditions that
+    are not ours stay, and keep their places.
+    """
+    conditions = list(_list(status.get("conditions")))
+    place = next((n for n, one in enumerate(conditions) if _is_of_type(one, type_)), len(conditions))
+    old = conditions[place] if place < len(conditions) else {}
+    said = {"status": str(on), "observedGeneration": generation, "reason": reason}
+    if all(old.get(key) == value for key, value in said.items()):
+        return dict(status)
+    since = old["lastTransitionTime"] if old.get("status") == str(on) else time_text(now)
+    conditions[place : place + 1] = [
+        {**old, "type": type_, **said, "lastTransitionTime": since, "message": message},
+    ]
+    return {**status, "conditions": conditions}
+
+
+def time_text(moment: datetime) -> str:
+    """Write a time as Java's `Instant.parse` reads it.
+
+    >>> time_text(datetime(2026, 1, 15, 12, 30, tzinfo=UTC))
+    '2026-01-15T12:30:00Z'
+    """
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def parse_time(text: object) -> datetime:
+    """Read a time; what is none, or has no zone, is `NEVER`.
+
+    >>> parse_time("2026-01-15T12:30:00.123456789Z").isoformat()
+    '2026-01-15T12:30:00.123456+00:00'
+    """
+    with suppress(TypeError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is one of the answers
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    return NEVER
+
+
+def _new_condition(type_: str) -> Resource:
+    never = {"status": "False", "observedGeneration": 1, "lastTransitionTime": time_text(NEVER)}
+    return {"type": type_, **never, "reason": "Creation", "message": ""}
+
+
+def _conditions(status: Mapping[str, Any]) -> dict[str, Condition]:
+    conditions = dict.fromkeys(CONDITIONS, Condition())
+    for one in _list(status.get("conditions")):
+        if isinstance(one, Mapping) and one.get("type") in conditions:
+            conditions[one["type"]] = Condition(
+                status=one.get("status") == "True",
+                since=parse_time(one.get("lastTransitionTime")),
+                reason=str(one.get("reason", "")),
+                message=str(one.get("message", "")),
+            )
+    return conditions
+
+
+def _really_running(status: Mapping[str, Any], running: Condition) -> Condition:
+    # A runner that died leaves the condition true for ever; only its version is taken away.
+    return running if status.get("runnerVersion") else replace(running, status=False)
+
+
+def _assignment(status: Mapping[str, Any]) -> Assignment | None:
+    parts = _mapping(status, "assignment")
+    pool, user = _text(parts.get("pool")), _text(parts.get("user"))
+    return Assignment(pool, user, parse_time(parts.get("lastUsed"))) if pool and user else None
+
+
+def _retention(text: str) -> tuple[Retention, str | None]:
+    try:
+        return parse_retention(text), None
+    except InvalidDefinition as error:
+        return RetainForever(), str(error)
+
+
+def _grants(spec: Mapping[str, Any], default: Iterable[str]) -> tuple[tuple[Grant, ...], str | None]:
+    """Give those that can be read, and what is wrong with the first of the others."""
+    grants, broken = [], None
+    for entry in _list(spec.get("permissions")):
+        try:
+            grants.append(_grant(entry, default))
+        except InvalidDefinition as error:
+            broken = broken or str(error)
+    return tuple(grants), broken
+
+
+def _grant(entry: object, default: Iterable[str]) -> Grant:
+    if not isinstance(entry, Mapping) or not isinstance(may := _given(entry, "may", list(default)), list):
+        message = "A permission is an object with a user or a role and a list of what it allows."
+        raise InvalidDefinition(message)
+    return Grant(parse_permissions(may), user=_text(entry.get("user")), role=_text(entry.get("role")))
+
+
+def _given(part: Mapping[str, Any], key: str, default: Any) -> Any:
+    """Give the default for null too, as an API server does."""
+    value = part.get(key)
+    return default if value is None else value
+
+
+def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = parent.get(key)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in _list(value) if isinstance(one, str)]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _is_of_type(condition: object, type_: str) -> bool:
+    return isinstance(condition, Mapping) and condition.get("type") == type_

@@ -1,0 +1,59 @@
+"""What stands in for a backend that cannot be loaded: the server starts, and the panel says why there are no pools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from vmpool_ext.domain.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from vmpool_ext.broker.ports import Display, DisplayOffer, Event
+    from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
+    from vmpool_ext.domain.user import User
+
+
+class UnavailableBackend:
+    """Implements the port by saying why it does not."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def _refuse(self) -> NoReturn:
+        raise BackendUnavailable(self._reason)
+
+    async def start(self) -> None:
+        """Nothing needs to be there first."""
+
+    async def stop(self) -> None:
+        """Nothing is held."""
+
+    async def watch(self) -> AsyncGenerator[Event, None]:
+        """Say why there is nothing to see."""
+        self._refuse()
+        yield  # makes this a generator
+
+    async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def release(self, vm: VirtualMachine) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def reset(self, vm: VirtualMachine) -> None:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def connect_display(self, vm: VirtualMachine) -> Display:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()

@@ -1,0 +1,101 @@
+"""The one loop with conflicts: which VM a user has of a pool, given now if need be (R3, R5).
+
+Every write is followed by a new reading, until a reading needs no write. The reading is the inventory once it has seen
+the write: events come in the order of versions, so of two writers for one user the later one sees both VMs. It
+releases the one that it wrote, which nobody was told of yet, and reads again. No lock is held, here or anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.actions import why_nothing_given
+from vmpool_ext.domain.assignment import kept_until
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, Contention, PoolExhausted
+from vmpool_ext.domain.machine import Assignment
+
+if TYPE_CHECKING:
+    from vmpool_ext.broker.inventory import Inventory
+    from vmpool_ext.broker.ports import Backend, Clock
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
+
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The user's VM; whether it became theirs just now; and whether somebody was in it before who may still be."""
+
+    vm: VirtualMachine
+    newly: bool = False
+    needs_cleaning: bool = False
+
+
+class Assigning:
+    """Assigns and renews."""
+
+    def __init__(self, backend: Backend, inventory: Inventory, clock: Clock) -> None:
+        self._backend = backend
+        self._inventory = inventory
+        self._clock = clock
+
+    async def assigned_or_given(self, pool: Pool, user: User) -> Given:
+        """Give the user's VM of the pool, the best assignable one if they have none; or raise `PoolExhausted`."""
+        written: Given | None = None
+        for _ in range(ATTEMPTS):
+            self._inventory.require_fresh()
+            mine = self._inventory.assigned(pool.name, user.name)
+            if len(mine) > 1 and written and any(vm.name == written.vm.name for vm in mine):
+                await self._release_own(written.vm.name)
+                written = None
+            elif mine and (settled := self._settled(mine[0], written)):
+                return settled
+            else:
+                written = await self._write(pool, user, mine) or written
+        raise Contention
+
+    def _settled(self, vm: VirtualMachine, written: Given | None) -> Given | None:
+        """Tell the outcome if the reading needs no write: an own VM that nobody else may be given."""
+        if written and written.vm.name == vm.name:
+            return replace(written, vm=vm)
+        return Given(vm) if self._is_kept(vm) else None
+
+    def _is_kept(self, vm: VirtualMachine) -> bool:
+        return vm.console_open or kept_until(vm, self._inventory.pools) > self._clock.now()
+
+    async def _write(self, pool: Pool, user: User, mine: list[VirtualMachine]) -> Given | None:
+        """Renew the VM at hand or give the best one; None if somebody else was faster."""
+        vm = mine[0] if mine else self._best(pool)
+        try:
+            given = await self._backend.assign(vm, Assignment(pool.name, user.name, self._clock.now()))
+        except AssignmentConflict:
+            # A new choice drops this VM until something newer is known of it; a renewal has to wait for that.
+            if mine:
+                await self._inventory.other_than(vm)
+            return None
+        except BackendUnavailable:
+            self._inventory.put_back(vm)
+            raise
+        self._inventory.observe(given)
+        await self._inventory.seen(given.version)
+        return Given(given, newly=not mine, needs_cleaning=not mine and bool(vm.running) and not vm.warm)
+
+    def _best(self, pool: Pool) -> VirtualMachine:
+        vm = self._inventory.reserve(pool.name)
+        if vm is None:
+            refusal = why_nothing_given(pool, free=0, total=self._inventory.total(pool.name))
+            raise refusal or PoolExhausted(pool.name)
+        return vm
+
+    async def _release_own(self, name: str) -> None:
+        vm = self._inventory.vms[name]
+        try:
+            released = await self._backend.release(vm)
+        except AssignmentConflict:
+            await self._inventory.other_than(vm)
+        else:
+            self._inventory.observe(released)
+            await self._inventory.seen(released.version)

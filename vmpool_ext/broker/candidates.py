@@ -1,0 +1,63 @@
+"""The VMs of one pool that may be given away, best first, without ever looking at all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedDict
+
+from vmpool_ext.domain.assignment import Preference, preference
+from vmpool_ext.domain.retention import END_OF_TIME
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from vmpool_ext.domain.machine import VirtualMachine
+
+
+class Candidates:
+    """Two orders: by the moment from which on a VM is assignable, and, once that has come, by preference.
+
+    Every operation costs O(log n); each VM passes from the first order to the second at most once per change of it.
+    """
+
+    def __init__(self) -> None:
+        self._places: dict[str, datetime | Preference] = {}
+        self._kept: SortedDict[tuple[datetime, str], VirtualMachine] = SortedDict()
+        self._free: SortedDict[Preference, VirtualMachine] = SortedDict()
+
+    def put(self, vm: VirtualMachine, assignable_from: datetime) -> None:
+        """Take in a VM as it is now, in place of what was known of it."""
+        self.drop(vm.name)
+        if assignable_from < END_OF_TIME:
+            self._places[vm.name] = assignable_from
+            self._kept[assignable_from, vm.name] = vm
+
+    def drop(self, name: str) -> None:
+        """Forget a VM; one that is not known is no mistake."""
+        place = self._places.pop(name, None)
+        if isinstance(place, tuple):
+            del self._free[place]
+        elif place is not None:
+            del self._kept[place, name]
+
+    def best(self, now: datetime) -> VirtualMachine | None:
+        """Tell which VM is to be given away next."""
+        self._pass_on(now)
+        return self._free.peekitem(0)[1] if self._free else None
+
+    def count(self, now: datetime) -> int:
+        """Tell how many VMs could be given away."""
+        self._pass_on(now)
+        return len(self._free)
+
+    def next_moment(self, now: datetime) -> datetime:
+        """Tell when the next VM becomes assignable just by the passing of time."""
+        self._pass_on(now)
+        return self._kept.peekitem(0)[0][0] if self._kept else END_OF_TIME
+
+    def _pass_on(self, now: datetime) -> None:
+        while self._kept and self._kept.peekitem(0)[0][0] <= now:
+            (_, name), vm = self._kept.popitem(0)
+            self._places[name] = preference(vm)
+            self._free[preference(vm)] = vm

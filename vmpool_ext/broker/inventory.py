@@ -1,0 +1,224 @@
+"""The latest known pools and VMs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmpool_ext.broker.candidates import Candidates
+from vmpool_ext.broker.ports import Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.domain.assignment import assignable_from
+from vmpool_ext.domain.errors import BackendUnavailable
+from vmpool_ext.domain.retention import END_OF_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from vmpool_ext.broker.ports import Clock
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+
+
+LOADING = "loading"
+UNDRAWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the picture may not be the latest, and since when."""
+
+    code: str
+    message: str
+    since: datetime
+
+
+class Inventory:
+    """Pools and VMs, fed by the events of a backend; wakes those who wait for a change."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.pools: dict[str, Pool] = {}
+        self.vms: dict[str, VirtualMachine] = {}
+        self.revision = 0
+        self.problem: Problem | None = Problem(LOADING, "The pools are being read.", clock.now())
+        self._version = UNDRAWN
+        self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._members: defaultdict[str, set[str]] = defaultdict(set)
+        self._candidates: defaultdict[str, Candidates] = defaultdict(Candidates)
+        self._reserved: dict[str, int] = {}
+        self._change = asyncio.Event()
+
+    # What is known.
+
+    @property
+    def loading(self) -> bool:
+        """Whether nothing has come yet, neither a picture nor a reason for none."""
+        return self.problem is not None and self.problem.code == LOADING
+
+    @property
+    def drawn(self) -> bool:
+        """Whether there is a picture, be it the latest or not."""
+        return self._version > UNDRAWN
+
+    def assigned(self, pool: str, user: str) -> list[VirtualMachine]:
+        """Give the user's VMs of the pool: none or one, and for moments two (R5)."""
+        return [self.vms[name] for name in sorted(self._assigned.get((pool, user), ()))]
+
+    def total(self, pool: str) -> int:
+        """Tell how many VMs are in the pool."""
+        return len(self._members.get(pool, ()))
+
+    def free(self, pool: str) -> int:
+        """Tell how many VMs of the pool could be given away now."""
+        return self._candidates[pool].count(self._clock.now())
+
+    def require_fresh(self) -> None:
+        """Refuse to decide by a picture that may be stale."""
+        if self.problem:
+            raise BackendUnavailable(self.problem.message, self.problem.code)
+
+    # Choosing.
+
+    def reserve(self, pool: str) -> VirtualMachine | None:
+        """Take the best assignable VM out of all choices, until it is put back or changes."""
+        vm = self._candidates[pool].best(self._clock.now())
+        if vm is not None:
+            self._reserved[vm.name] = vm.version
+            self._drop_candidate(vm)
+        return vm
+
+    def put_back(self, vm: VirtualMachine) -> None:
+        """Let a reserved VM be chosen again."""
+        self._reserved.pop(vm.name, None)
+        if vm.name in self.vms:
+            self._index_candidate(self.vms[vm.name])
+
+    # Taking in.
+
+    def take_in(self, event: Event) -> None:
+        """Draw one event into the picture."""
+        match event:
+            case Listed():
+                self._replace(event)
+            case VmChanged(vm):
+                self._see(vm.version)
+                self.observe(vm)
+            case VmDeleted(name, version):
+                self._see(version)
+                self._forget(name, version)
+            case PoolChanged(pool):
+                self._see(pool.version)
+                self.pools[pool.name] = pool
+                self._index_all()
+            case PoolDeleted(name, version):
+                self._see(version)
+                self.pools.pop(name, None)
+                self._index_all()
+        self._wake()
+
+    def observe(self, vm: VirtualMachine) -> None:
+        """Take in a VM as it was read or written, unless something newer is known of it."""
+        known = self.vms.get(vm.name)
+        if known is None or known.version < vm.version:
+            self._unindex(vm.name)
+            self.vms[vm.name] = vm
+            self._index(vm)
+            self._wake()
+
+    def lose(self, code: str, message: str) -> None:
+        """Note that events do not come any more."""
+        if self.problem is None or self.problem.code != code:
+            self.problem = Problem(code, message, self._clock.now())
+            self._wake()
+
+    # Waiting.
+
+    async def seen(self, version: int) -> None:
+        """Return when every event up to this version is drawn; raise when events do not come any more."""
+        while self._version < version:
+            self.require_fresh()
+            await self._change.wait()
+
+    async def other_than(self, vm: VirtualMachine) -> None:
+        """Return when the VM is not known any more as it was read; raise when events do not come any more."""
+        while self.vms.get(vm.name) == vm:
+            self.require_fresh()
+            await self._change.wait()
+
+    async def while_(self, holds: Callable[[], bool]) -> None:
+        """Return as soon as something does not hold any more."""
+        while holds():
+            await self._change.wait()
+
+    def next_change(self) -> asyncio.Event:
+        """Give what is set at the next change."""
+        return self._change
+
+    def next_moment(self) -> datetime:
+        """Tell when the passing of time next makes a VM assignable."""
+        now = self._clock.now()
+        return min((each.next_moment(now) for each in self._candidates.values()), default=END_OF_TIME)
+
+    # Inside.
+
+    def _wake(self) -> None:
+        self.revision += 1
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _see(self, version: int) -> None:
+        self._version = max(self._version, version)
+
+    def _replace(self, listed: Listed) -> None:
+        """Make the list the picture; of what was written after it was made, keep the newer."""
+        newer = [vm for vm in self.vms.values() if vm.version > listed.version]
+        for name in list(self.vms):
+            self._unindex(name)
+        self._reserved.clear()
+        self.pools = {pool.name: pool for pool in listed.pools}
+        self.vms = {vm.name: vm for vm in (*listed.vms, *newer)}
+        self._index_all()
+        self._see(listed.version)
+        self.problem = None
+
+    def _forget(self, name: str, version: int) -> None:
+        if name in self.vms and self.vms[name].version < version:
+            self._unindex(name)
+            del self.vms[name]
+
+    def _index_all(self) -> None:
+        # What a pool promises counts for every VM that it assigned, also in other pools.
+        for vm in self.vms.values():
+            self._index(vm)
+
+    def _index(self, vm: VirtualMachine) -> None:
+        if vm.assignment:
+            self._assigned[vm.assignment.pool, vm.assignment.user].add(vm.name)
+        for pool in vm.pools:
+            self._members[pool].add(vm.name)
+        self._index_candidate(vm)
+
+    def _index_candidate(self, vm: VirtualMachine) -> None:
+        if self._reserved.get(vm.name, -1) >= vm.version:
+            return
+        self._reserved.pop(vm.name, None)
+        for name in vm.pools:
+            pool = self.pools.get(name)
+            self._candidates[name].put(vm, assignable_from(pool, vm, self.pools) if pool else END_OF_TIME)
+
+    def _unindex(self, name: str) -> None:
+        vm = self.vms.get(name)
+        if vm is None:
+            return
+        if vm.assignment:
+            self._assigned[vm.assignment.pool, vm.assignment.user].discard(name)
+        for pool in vm.pools:
+            self._members[pool].discard(name)
+        self._drop_candidate(vm)
+
+    def _drop_candidate(self, vm: VirtualMachine) -> None:
+        for pool in vm.pools:
+            self._candidates[pool].drop(vm.name)

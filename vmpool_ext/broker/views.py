@@ -1,0 +1,155 @@
+"""What a browser may know, field by field (R13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.actions import why_no_reset, why_no_start, why_no_stop, why_nothing_given
+from vmpool_ext.domain.assignment import kept_until
+from vmpool_ext.domain.console import others_are_connected, why_no_console
+from vmpool_ext.domain.errors import NothingAssigned, PermissionMissing
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, CRASHED, NEVER, START_FAILED
+from vmpool_ext.domain.permission import permissions_for
+from vmpool_ext.domain.retention import END_OF_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from vmpool_ext.broker.inventory import Inventory, Problem
+    from vmpool_ext.domain.errors import Refused
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.permission import Permissions
+    from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
+
+_FAULT_CODES = {START_FAILED: "start-failed", CRASHED: "crashed", BOOT_TIMEOUT: "boot-timeout"}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why something is not to be had: a code, and the permission that is missing if it is that."""
+
+    code: str
+    permission: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong with a VM, in the backend's words."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VmView:
+    """A user's own VM."""
+
+    name: str
+    state: str
+    booted: bool
+    logged_in_user: str | None
+    console: str
+    since: datetime | None
+    retained_until: datetime | None
+    os: str | None
+    may: tuple[str, ...]
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """A pool on which the user has some permission; ``why`` names the actions that are not to be had."""
+
+    name: str
+    free: int
+    total: int
+    retention: str
+    may: tuple[str, ...]
+    vm: VmView | None
+    waiting: None
+    why: Mapping[str, Why]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All that one user may know."""
+
+    revision: int
+    pools: tuple[PoolView, ...]
+    problem: Problem | None
+
+
+def vm_view(user: User, vm: VirtualMachine, pools: Mapping[str, Pool]) -> VmView:
+    """Show a user's own VM to them."""
+    kept = kept_until(vm, pools)
+    return VmView(
+        name=vm.name,
+        state=vm.state,
+        booted=bool(vm.running and vm.booted),
+        logged_in_user=vm.logged_in_user if vm.logged_in_user == user.name else None,
+        console=_console_word(user, vm),
+        since=None if vm.running.since == NEVER else vm.running.since,
+        retained_until=None if vm.console_open or kept == END_OF_TIME else kept,
+        os=vm.os,
+        may=_words(permissions_for(user, vm.grants)),
+        fault=_fault(vm),
+    )
+
+
+def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:
+    """Show a pool, and the user's VM of it."""
+    may = permissions_for(user, pool.grants)
+    vm = next(iter(inventory.assigned(pool.name, user.name)), None)
+    free, total = inventory.free(pool.name), inventory.total(pool.name)
+    return PoolView(
+        name=pool.name,
+        free=free,
+        total=total,
+        retention=pool.retention_text,
+        may=_words(may),
+        vm=vm_view(user, vm, inventory.pools) if vm else None,
+        waiting=None,
+        why=_why(_own_refusals(user, vm, may) if vm else _refusals_without_vm(pool, free, total)),
+    )
+
+
+def _own_refusals(user: User, vm: VirtualMachine, may: Permissions) -> dict[str, Refused | None]:
+    return {
+        "start": why_no_start(vm, may),
+        "stop": why_no_stop(vm, may),
+        "reset": why_no_reset(vm, may),
+        "console": why_no_console(user, vm, may),
+    }
+
+
+def _refusals_without_vm(pool: Pool, free: int, total: int) -> dict[str, Refused | None]:
+    nothing = NothingAssigned(pool.name)
+    others = dict.fromkeys(("stop", "reset", "console", "release"), nothing)
+    return {"start": why_nothing_given(pool, free=free, total=total), **others}
+
+
+def _why(refusals: Mapping[str, Refused | None]) -> dict[str, Why]:
+    return {action: _why_of(refusal) for action, refusal in refusals.items() if refusal}
+
+
+def _why_of(refusal: Refused) -> Why:
+    return Why(refusal.code, refusal.subject if isinstance(refusal, PermissionMissing) else None)
+
+
+def _words(may: Permissions) -> tuple[str, ...]:
+    return tuple(sorted(str(each) for each in may))
+
+
+def _console_word(user: User, vm: VirtualMachine) -> str:
+    if not vm.console_open:
+        return "closed"
+    return "inUse" if others_are_connected(user, vm) else "open"
+
+
+def _fault(vm: VirtualMachine) -> Fault | None:
+    condition = vm.running if not vm.running else vm.booted
+    code = _FAULT_CODES.get(condition.reason) if not condition else None
+    return Fault(code, condition.message) if code else None

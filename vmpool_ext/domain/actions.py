@@ -1,0 +1,68 @@
+"""What a user may do with a pool and with their VM of it, and what stands against it (R6).
+
+Each rule gives the refusal or None: the broker raises it, the views show it, so that they never differ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.errors import (
+    AlreadyRunning,
+    NotRunning,
+    PermissionMissing,
+    PoolEmpty,
+    PoolExhausted,
+    PoolMisconfigured,
+    Refused,
+    Stopping,
+)
+from vmpool_ext.domain.machine import MachineState
+from vmpool_ext.domain.permission import Permission
+
+if TYPE_CHECKING:
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.permission import Permissions
+    from vmpool_ext.domain.pool import Pool
+
+
+def why_nothing_given(pool: Pool, *, free: int, total: int) -> Refused | None:
+    """Tell what keeps the pool from giving a VM to a user who has none of it."""
+    if pool.misconfigured:
+        return PoolMisconfigured(pool.name)
+    if not total:
+        return PoolEmpty(pool.name)
+    return None if free else PoolExhausted(pool.name)
+
+
+def why_no_start(vm: VirtualMachine, may: Permissions) -> Refused | None:
+    """Tell what keeps a user from starting the VM that is theirs.
+
+    Whoever may have a VM may have it started once; starting it again needs the permission. One that is shutting down
+    is started again when it is off.
+    """
+    if vm.state in (MachineState.RUNNING, MachineState.STARTING):
+        return AlreadyRunning(vm.name)
+    if vm.ran_since_assigned and Permission.START not in may:
+        return PermissionMissing(Permission.START)
+    return None
+
+
+def why_no_stop(vm: VirtualMachine, may: Permissions) -> Refused | None:
+    """Tell what keeps a user from stopping the VM that is theirs."""
+    if Permission.STOP not in may:
+        return PermissionMissing(Permission.STOP)
+    return _why_not_up(vm, MachineState.RUNNING, MachineState.STARTING)
+
+
+def why_no_reset(vm: VirtualMachine, may: Permissions) -> Refused | None:
+    """Tell what keeps a user from resetting the VM that is theirs."""
+    if Permission.RESET not in may:
+        return PermissionMissing(Permission.RESET)
+    return _why_not_up(vm, MachineState.RUNNING)
+
+
+def _why_not_up(vm: VirtualMachine, *up: MachineState) -> Refused | None:
+    if vm.state in up:
+        return None
+    return Stopping(vm.name) if vm.state is MachineState.STOPPING else NotRunning(vm.name)

@@ -1,0 +1,81 @@
+"""Our errors as HTTP: the one table, and the one shape."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from vmpool_ext.domain.errors import (
+    Contention,
+    InvalidTicket,
+    PermissionMissing,
+    PoolExhausted,
+    PoolNotFound,
+    Refused,
+    Unavailable,
+    UnusableName,
+    VmNotFound,
+    VmPoolError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class BadJson(VmPoolError):
+    """The body is not JSON."""
+
+    code = "bad-json"
+    sentence = "The body is not JSON. Send none, or {{}}."
+
+
+class UnexpectedBody(VmPoolError):
+    """The body says something that nobody reads."""
+
+    code = "unexpected-body"
+    sentence = "This request takes no arguments. Send no body, or {{}}."
+
+
+# The most special class of an error's ancestors decides.
+STATUS: Mapping[type[VmPoolError], HTTPStatus] = {
+    BadJson: HTTPStatus.BAD_REQUEST,
+    UnexpectedBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnusableName: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidTicket: HTTPStatus.FORBIDDEN,
+    PermissionMissing: HTTPStatus.FORBIDDEN,
+    PoolNotFound: HTTPStatus.NOT_FOUND,
+    VmNotFound: HTTPStatus.NOT_FOUND,
+    Refused: HTTPStatus.CONFLICT,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    VmPoolError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+RETRY_AFTER: Mapping[type[VmPoolError], int] = {Contention: 2, PoolExhausted: 60, Unavailable: 5}
+"""Seconds after which asking again may help."""
+
+_FOREIGN = {
+    HTTPStatus.BAD_REQUEST: ("bad-request", "The request cannot be read."),
+    HTTPStatus.UNAUTHORIZED: ("unauthenticated", "Log in, or send a token that is valid."),
+    HTTPStatus.FORBIDDEN: ("forbidden", "The request is not allowed, for example for want of its XSRF token."),
+    HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This address does not take this method."),
+}
+_INTERNAL = ("internal", "Unhandled error; the server's log says more.")
+
+
+def status_of(error: VmPoolError) -> HTTPStatus:
+    """Give the status that tells of one of our errors."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def retry_after(error: VmPoolError) -> int | None:
+    """Tell in how many seconds asking again may help, or None if it does not."""
+    return next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
+
+
+def body_of(error: BaseException | None, status: int) -> dict[str, str | None]:
+    """Say an error to the caller; of what is not ours nothing but the status is told."""
+    if isinstance(error, VmPoolError):
+        return {"code": error.code, "message": str(error), "reason": None}
+    code, message = _FOREIGN.get(HTTPStatus(status), _INTERNAL)
+    return {"code": code, "message": message, "reason": None}

@@ -1,0 +1,25 @@
+"""The addresses, a line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmpool_ext.web.jupyter import Display, Health, Me, Nothing, Pool, PoolAction, Pools, Updates
+
+if TYPE_CHECKING:
+    from tornado.web import RequestHandler
+
+PREFIX = "/vmpool/api/v1"
+NAME = r"([^/]+)"
+ACTIONS = ("start", "stop", "reset", "release", "console")
+
+ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
+    (rf"{PREFIX}/me", Me),
+    (rf"{PREFIX}/health", Health),
+    (rf"{PREFIX}/pools", Pools),
+    (rf"{PREFIX}/pools/{NAME}", Pool),
+    (rf"{PREFIX}/pools/{NAME}/({'|'.join(ACTIONS)})", PoolAction),
+    (rf"{PREFIX}/updates", Updates),
+    (rf"{PREFIX}/vms/{NAME}/display", Display),
+    (r"/vmpool(?:/.*)?", Nothing),
+)
