@@ -67,6 +67,7 @@ def backend(extension):
 @pytest.fixture
 def call(extension, jp_fetch):
     """Call an address of the API with the server's token; give status and body, whatever the status is."""
+
     async def call(method, path, body=None, **options):
         response = await jp_fetch(
             "vmpool", "api", "v1", *path.split("/"), method=method, raise_error=False,

@@ -1,7 +1,5 @@
 """Pools over HTTP."""
 
-import pytest
-
 
 async def test_the_first_start_assigns_and_the_second_gives_the_same(call):
     created, first = await call("POST", "pools/demo/start")

@@ -1,14 +1,17 @@
 """The one loop with conflicts: which VM a user has of a pool, given now if need be (R3, R5).
 
 Every write is followed by a new reading, until a reading needs no write. The reading is the inventory once it has seen
-the write: events come in the order of versions, so of two writers for one user the later one sees both VMs. It
-releases the one that it wrote, which nobody was told of yet, and reads again. No lock is held, here or anywhere.
+the write: events come in the order of versions, so whoever sees a second VM of a user sees the first one too. The first
+stays; whoever sees others releases them: nobody was told of those, for their writers see the first one as well. So the
+outcome does not hang on who is faster, who crashes, or how many brokers there are. docs/adr/0004 has the reasons.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from vmpool_ext.domain.actions import why_nothing_given
 from vmpool_ext.domain.assignment import kept_until
@@ -41,20 +44,26 @@ class Assigning:
         self._backend = backend
         self._inventory = inventory
         self._clock = clock
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def assigned_or_given(self, pool: Pool, user: User) -> Given:
         """Give the user's VM of the pool, the best assignable one if they have none; or raise `PoolExhausted`."""
+        # Not needed to be right, only to be sparing: a double click would take two VMs for a moment.
+        async with self._turns.setdefault((pool.name, user.name), asyncio.Lock()):
+            return await self._settle(pool, user)
+
+    async def _settle(self, pool: Pool, user: User) -> Given:
         written: Given | None = None
         for _ in range(ATTEMPTS):
             self._inventory.require_fresh()
             mine = self._inventory.assigned(pool.name, user.name)
-            if len(mine) > 1 and written and any(vm.name == written.vm.name for vm in mine):
-                await self._release_own(written.vm.name)
-                written = None
-            elif mine and (settled := self._settled(mine[0], written)):
+            first = mine[0] if mine else None
+            if len(mine) > 1:
+                await self._release(mine[-1])
+            elif first and (settled := self._settled(first, written)):
                 return settled
             else:
-                written = await self._write(pool, user, mine) or written
+                written = await self._write(pool, user, first) or written
         raise Contention
 
     def _settled(self, vm: VirtualMachine, written: Given | None) -> Given | None:
@@ -66,9 +75,12 @@ class Assigning:
     def _is_kept(self, vm: VirtualMachine) -> bool:
         return vm.console_open or kept_until(vm, self._inventory.pools) > self._clock.now()
 
-    async def _write(self, pool: Pool, user: User, mine: list[VirtualMachine]) -> Given | None:
+    async def _write(self, pool: Pool, user: User, mine: VirtualMachine | None) -> Given | None:
         """Renew the VM at hand or give the best one; None if somebody else was faster."""
-        vm = mine[0] if mine else self._best(pool)
+        vm = mine or self._inventory.reserve(pool.name)
+        if vm is None:
+            await self._refuse_unless_undecided(pool)
+            return None
         try:
             given = await self._backend.assign(vm, Assignment(pool.name, user.name, self._clock.now()))
         except AssignmentConflict:
@@ -79,23 +91,20 @@ class Assigning:
         except BackendUnavailable:
             self._inventory.put_back(vm)
             raise
-        self._inventory.observe(given)
+        # Not taken in from here: a reading that sees this write must have seen all that came before it.
         await self._inventory.seen(given.version)
         return Given(given, newly=not mine, needs_cleaning=not mine and bool(vm.running) and not vm.warm)
 
-    def _best(self, pool: Pool) -> VirtualMachine:
-        vm = self._inventory.reserve(pool.name)
-        if vm is None:
+    async def _refuse_unless_undecided(self, pool: Pool) -> None:
+        """Say that there is none only when no VM is on its way to somebody: it may be on its way to this very user."""
+        if not await self._inventory.undecided(pool.name):
             refusal = why_nothing_given(pool, free=0, total=self._inventory.total(pool.name))
             raise refusal or PoolExhausted(pool.name)
-        return vm
 
-    async def _release_own(self, name: str) -> None:
-        vm = self._inventory.vms[name]
+    async def _release(self, vm: VirtualMachine) -> None:
         try:
             released = await self._backend.release(vm)
         except AssignmentConflict:
             await self._inventory.other_than(vm)
         else:
-            self._inventory.observe(released)
             await self._inventory.seen(released.version)

@@ -46,6 +46,7 @@ class Inventory:
         self.problem: Problem | None = Problem(LOADING, "The pools are being read.", clock.now())
         self._version = UNDRAWN
         self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._assigned_at: dict[str, int] = {}
         self._members: defaultdict[str, set[str]] = defaultdict(set)
         self._candidates: defaultdict[str, Candidates] = defaultdict(Candidates)
         self._reserved: dict[str, int] = {}
@@ -64,8 +65,9 @@ class Inventory:
         return self._version > UNDRAWN
 
     def assigned(self, pool: str, user: str) -> list[VirtualMachine]:
-        """Give the user's VMs of the pool: none or one, and for moments two (R5)."""
-        return [self.vms[name] for name in sorted(self._assigned.get((pool, user), ()))]
+        """Give the user's VMs of the pool, the first assigned first: none or one, and for moments two (R5)."""
+        names = sorted(self._assigned.get((pool, user), ()), key=lambda name: (self._assigned_at[name], name))
+        return [self.vms[name] for name in names]
 
     def total(self, pool: str) -> int:
         """Tell how many VMs are in the pool."""
@@ -95,6 +97,17 @@ class Inventory:
         self._reserved.pop(vm.name, None)
         if vm.name in self.vms:
             self._index_candidate(self.vms[vm.name])
+        self._wake()
+
+    async def undecided(self, pool: str) -> bool:
+        """Wait for what became of the VMs of the pool that are reserved now; tell whether there were any."""
+        waiting = {name for name in self._reserved if pool in self.vms[name].pools}
+        for name in waiting:
+            version = self._reserved.get(name)
+            while version is not None and self._reserved.get(name) == version:
+                self.require_fresh()
+                await self._change.wait()
+        return bool(waiting)
 
     # Taking in.
 
@@ -124,6 +137,7 @@ class Inventory:
         known = self.vms.get(vm.name)
         if known is None or known.version < vm.version:
             self._unindex(vm.name)
+            self._date_assignment(known, vm)
             self.vms[vm.name] = vm
             self._index(vm)
             self._wake()
@@ -174,12 +188,15 @@ class Inventory:
 
     def _replace(self, listed: Listed) -> None:
         """Make the list the picture; of what was written after it was made, keep the newer."""
-        newer = [vm for vm in self.vms.values() if vm.version > listed.version]
-        for name in list(self.vms):
+        known = self.vms
+        newer = [vm for vm in known.values() if vm.version > listed.version]
+        for name in known:
             self._unindex(name)
         self._reserved.clear()
         self.pools = {pool.name: pool for pool in listed.pools}
         self.vms = {vm.name: vm for vm in (*listed.vms, *newer)}
+        for vm in self.vms.values():
+            self._date_assignment(known.get(vm.name), vm)
         self._index_all()
         self._see(listed.version)
         self.problem = None
@@ -187,7 +204,16 @@ class Inventory:
     def _forget(self, name: str, version: int) -> None:
         if name in self.vms and self.vms[name].version < version:
             self._unindex(name)
+            self._reserved.pop(name, None)
+            self._assigned_at.pop(name, None)
             del self.vms[name]
+
+    def _date_assignment(self, known: VirtualMachine | None, vm: VirtualMachine) -> None:
+        """Note since which version the VM is whose it is; a renewal is no new assignment."""
+        if vm.assignment is None:
+            self._assigned_at.pop(vm.name, None)
+        elif known is None or not known.is_assigned(vm.assignment.pool, vm.assignment.user):
+            self._assigned_at[vm.name] = vm.version
 
     def _index_all(self) -> None:
         # What a pool promises counts for every VM that it assigned, also in other pools.

@@ -1,0 +1,126 @@
+"""Which VM a user gets and how long it stays theirs (R2, R4, P4, P5).
+
+The oracle of the properties is written out here in the rule's own words.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.builders import NOON, a_pool, a_vm, since
+from tests.strategies import HOUR, TICK, distinct_vms, vms
+from vmpool_ext.domain.assignment import is_assignable, preference
+from vmpool_ext.domain.machine import START_FAILED
+
+WIN = a_pool("win11", retention="PT1h")
+DEBIAN = a_pool("debian", retention="PT2h")
+POOLS = {"win11": WIN, "debian": DEBIAN}
+MINUTE = timedelta(minutes=1)
+
+
+def _free_by_the_rule(pool, vm, now):
+    """R2, sentence by sentence."""
+    if pool.name not in vm.pools or vm.being_deleted:
+        return False
+    if vm.running.status and vm.console_connected.status:
+        return False
+    if vm.assignment is None:
+        return True
+    if vm.assignment.pool not in POOLS:
+        return False
+    hours = max(int(POOLS[name].retention_text[2]) for name in (vm.assignment.pool, pool.name))
+    used = max(vm.assignment.last_used, vm.console_connected.since)
+    held = vm.assignment.last_used + 5 * MINUTE if vm.console_connected.since <= vm.assignment.last_used else None
+    return now >= used + hours * HOUR and (held is None or now >= held)
+
+
+@given(st.sampled_from([WIN, DEBIAN]), vms(), st.sampled_from([-TICK, timedelta(0), TICK]))
+def test_a_vm_is_assignable_as_the_rule_says(pool, vm, tick):
+    assert is_assignable(pool, vm, POOLS, NOON + tick) == _free_by_the_rule(pool, vm, NOON + tick)
+
+
+@pytest.mark.parametrize(("ago", "free"), [(HOUR - TICK, False), (HOUR, True)])
+def test_retention_ends_to_the_microsecond(ago, free):
+    assert is_assignable(WIN, a_vm(user="ann", used_ago=ago), POOLS, NOON) is free
+
+
+def test_retention_counts_from_the_console_if_that_closed_later():
+    vm = a_vm(user="ann", used_ago=3 * HOUR, console=(False, HOUR - TICK))
+
+    assert not is_assignable(WIN, vm, POOLS, NOON)
+    assert is_assignable(WIN, vm, POOLS, NOON + TICK)
+
+
+def test_a_vm_with_an_open_console_is_never_free():
+    vm = a_vm(running=True, user="ann", used_ago=9 * HOUR, console=(True, 9 * HOUR))
+
+    assert not is_assignable(WIN, vm, POOLS, NOON)
+    assert not is_assignable(WIN, replace(vm, assignment=None), POOLS, NOON)
+
+
+def test_the_longer_promise_of_assigning_and_asking_pool_counts():
+    both = frozenset({"win11", "debian"})
+    by_debian = a_vm(pool="debian", pools=both, user="ann", used_ago=HOUR)
+    by_win = a_vm(pool="win11", pools=both, user="ann", used_ago=HOUR)
+
+    assert not is_assignable(WIN, by_debian, POOLS, NOON), "debian promised two hours"
+    assert not is_assignable(DEBIAN, by_win, POOLS, NOON), "who asks keeps it for two hours"
+    assert is_assignable(WIN, by_win, POOLS, NOON)
+
+
+@pytest.mark.parametrize(("ago", "free"), [(5 * MINUTE - TICK, False), (5 * MINUTE, True)])
+def test_an_assignment_is_held_for_its_first_console_whatever_the_retention(ago, free):
+    pool = a_pool(retention="PT0S")
+
+    assert is_assignable(pool, a_vm(user="ann", used_ago=ago), {"win11": pool}, NOON) is free
+
+
+def test_the_hold_ends_with_the_first_console():
+    pool = a_pool(retention="PT0S")
+    vm = a_vm(user="ann", used_ago=2 * MINUTE, console=(False, MINUTE))
+
+    assert is_assignable(pool, vm, {"win11": pool}, NOON)
+
+
+def test_an_absolute_retention_in_the_past_keeps_nothing_but_the_hold():
+    pool = a_pool(retention="2026-01-01T00:00:00Z")
+
+    assert not is_assignable(pool, a_vm(user="ann", used_ago=MINUTE), {"win11": pool}, NOON)
+    assert is_assignable(pool, a_vm(user="ann", used_ago=6 * MINUTE), {"win11": pool}, NOON)
+
+
+def test_a_misconfigured_pool_gives_nothing():
+    assert not is_assignable(replace(WIN, misconfigured="retention"), a_vm(), POOLS, NOON)
+
+
+def test_what_an_unknown_pool_assigned_is_kept():
+    """Whether that pool is really gone is another question."""
+    assert not is_assignable(WIN, a_vm(user="ann", used_ago=99 * HOUR), {}, NOON)
+
+
+@given(distinct_vms(most=4))
+def test_the_order_of_preference_is_total_and_strict(some):
+    best = {tuple(sorted(each, key=preference)) for each in permutations(some)}
+
+    assert len(best) == 1
+    assert len({preference(vm) for vm in some}) == len(some)
+
+
+def test_warm_ones_come_first_then_never_used_then_longest_unused_and_failed_ones_last():
+    warm = a_vm("w", running=True)
+    never = a_vm("n")
+    long_ago = a_vm("l", console=(False, 3 * HOUR))
+    lately = a_vm("k", console=(False, HOUR))
+    used_and_running = replace(a_vm("r", running=True), console_connected=since(status=False))
+    failed = replace(a_vm("a"), running=since(status=False, reason=START_FAILED))
+    expected = [warm, never, long_ago, lately, used_and_running, failed]
+
+    assert sorted([*expected[3:], *expected[:3]], key=preference) == expected
+
+
+def test_equals_are_ordered_by_name():
+    assert sorted([a_vm("b"), a_vm("c"), a_vm("a")], key=preference) == [a_vm("a"), a_vm("b"), a_vm("c")]
