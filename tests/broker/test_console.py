@@ -82,7 +82,7 @@ async def test_an_open_console_ends_when_the_vm_is_given_back(with_a_vm):
 
     await with_a_vm.release(ANN, "win11")
 
-    await asyncio.wait_for(ended, 5)
+    assert isinstance(await asyncio.wait_for(ended, 5), VmNotFound)
 
 
 async def test_an_open_console_ends_when_the_permission_does(with_a_vm, backend):
@@ -90,7 +90,7 @@ async def test_an_open_console_ends_when_the_permission_does(with_a_vm, backend)
 
     backend.put_pool(a_pool(may=["start", "stop"]))
 
-    await asyncio.wait_for(ended, 5)
+    assert isinstance(await asyncio.wait_for(ended, 5), PermissionMissing)
 
 
 async def test_an_open_console_ends_when_the_vm_stops(with_a_vm):
@@ -98,7 +98,7 @@ async def test_an_open_console_ends_when_the_vm_stops(with_a_vm):
 
     await with_a_vm.stop(ANN, "win11")
 
-    await asyncio.wait_for(ended, 5)
+    assert isinstance(await asyncio.wait_for(ended, 5), NotRunning)
 
 
 async def test_an_open_console_outlives_what_does_not_concern_it(with_a_vm, backend, clock, settled):

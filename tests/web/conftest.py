@@ -4,9 +4,9 @@ import asyncio
 import json
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient
 
 from tests.builders import a_pool, a_vm
-from tests.moving_clock import MovingClock
 from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 
@@ -22,7 +22,7 @@ class SmallBackend(MemoryBackend):
         anns = (Grant(EVERY_PERMISSION, user="ann"),)
         bobs = (Grant(EVERY_PERMISSION, user="bob"),)
         super().__init__(
-            MovingClock(),
+            clock,
             [
                 a_pool("demo", grants=anns),
                 a_pool("looking", may=["accessConsole"]),
@@ -65,14 +65,51 @@ def backend(extension):
 
 
 @pytest.fixture
-def call(extension, jp_fetch):
+def bare_fetch(extension, http_server, jp_http_port, jp_base_url):
+    """Send just what the test says, to an address that is written as it is sent."""
+
+    async def bare_fetch(path, method="GET", headers=None, body=""):
+        return await AsyncHTTPClient().fetch(
+            f"http://127.0.0.1:{jp_http_port}{jp_base_url}{path}",
+            method=method, headers=headers or {}, body=body if method == "POST" else None,
+            raise_error=False, follow_redirects=False,
+        )  # fmt: skip
+
+    return bare_fetch
+
+
+@pytest.fixture
+def call(bare_fetch, jp_auth_header):
     """Call an address of the API with the server's token; give status and body, whatever the status is."""
 
-    async def call(method, path, body=None, **options):
-        response = await jp_fetch(
-            "vmpool", "api", "v1", *path.split("/"), method=method, raise_error=False,
-            body=(body if body is not None else "{}") if method == "POST" else None, **options,
-        )  # fmt: skip
+    async def call(method, path, body="{}"):
+        response = await bare_fetch(f"vmpool/api/v1/{path}", method, jp_auth_header, body)
         return response.code, json.loads(response.body)
 
     return call
+
+
+@pytest.fixture
+def settled(backend):
+    """Wait until the machines have followed and the broker has seen it."""
+
+    async def settled():
+        await asyncio.gather(*backend._machines)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    return settled
+
+
+@pytest.fixture
+async def open_socket(extension, jp_ws_fetch):
+    """Open a socket of the API with the server's token; closed at the end of the test."""
+    opened = []
+
+    async def open_socket(path, **params):
+        opened.append(await jp_ws_fetch("vmpool", "api", "v1", *path.split("/"), params=params))
+        return opened[-1]
+
+    yield open_socket
+    for socket in opened:
+        socket.close()

@@ -64,10 +64,10 @@ class ConsoleOffer:
 
 @dataclass(frozen=True, slots=True)
 class OpenConsole:
-    """A display that its user is connected to, and what tells when they have to leave."""
+    """A display that its user is connected to, and what returns, with the reason, when they have to leave."""
 
     display: Display
-    ended: Callable[[], Awaitable[None]]
+    ended: Callable[[], Awaitable[Refused]]
 
 
 def _nothing(_: VirtualMachine) -> None:
@@ -90,7 +90,7 @@ class PoolBroker:
 
     async def drawn(self) -> None:
         """Return when there is a picture to look at, be it the latest or not; raise if there is none and why."""
-        await self._inventory.while_(lambda: self._inventory.loading)
+        await self._inventory.first(lambda: not self._inventory.loading)
         if not self._inventory.drawn:
             self._inventory.require_fresh()
 
@@ -169,13 +169,13 @@ class PoolBroker:
         """Connect the holder of a ticket to the display, if what the ticket was issued for still holds."""
         ticket = self._tickets.redeem(ticket_text, user, vm_name)
 
-        def still_theirs() -> bool:
-            return self._may_look(user, ticket.pool, vm_name)
+        def refusal() -> Refused | None:
+            return self._why_not_look(user, ticket.pool, vm_name)
 
-        if not still_theirs():
-            raise VmNotFound(vm_name)
+        if refused := refusal():
+            raise refused
         display = await self._backend.connect_display(self._inventory.vms[vm_name])
-        return OpenConsole(display, lambda: self._inventory.while_(still_theirs))
+        return OpenConsole(display, lambda: self._inventory.first(refusal))
 
     # Inside.
 
@@ -191,16 +191,16 @@ class PoolBroker:
         self._inventory.require_fresh()
         return self._visible(user, name)
 
-    def _may_look(self, user: User, pool: str, vm_name: str) -> bool:
-        """Whether the VM is still the user's, runs, and the pool still lets them look."""
+    def _why_not_look(self, user: User, pool: str, vm_name: str) -> Refused | None:
+        """Tell what keeps the user from the console now: the VM is not theirs, or does not run, or they may not."""
         vm = self._inventory.vms.get(vm_name)
         if vm is None or not vm.is_assigned(pool, user.name):
-            return False
+            return VmNotFound(vm_name)
         try:
             _, may = self._visible(user, pool)
-        except PoolNotFound:
-            return False
-        return why_no_console(user, vm, may) is None
+        except PoolNotFound as refusal:
+            return refusal
+        return why_no_console(user, vm, may)
 
     async def _on_own(self, user: User, pool: Pool, why_not: Rule, act: Act) -> VirtualMachine:
         """Do something to the user's VM of the pool as it is now; when it changed meanwhile, judge and do again."""

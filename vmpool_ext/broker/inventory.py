@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.broker.candidates import Candidates
 from vmpool_ext.broker.ports import Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.pool import Pool
 
+
+T = TypeVar("T")
 
 LOADING = "loading"
 UNDRAWN = -1
@@ -162,10 +164,11 @@ class Inventory:
             self.require_fresh()
             await self._change.wait()
 
-    async def while_(self, holds: Callable[[], bool]) -> None:
-        """Return as soon as something does not hold any more."""
-        while holds():
+    async def first(self, look: Callable[[], T | None]) -> T:
+        """Look now and at every change; return the first thing found."""
+        while not (found := look()):
             await self._change.wait()
+        return found
 
     def next_change(self) -> asyncio.Event:
         """Give what is set at the next change."""

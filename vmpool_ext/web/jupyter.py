@@ -171,7 +171,7 @@ class Nothing(Endpoint):
         raise web.HTTPError(HTTPStatus.NOT_FOUND if self.current_user else HTTPStatus.UNAUTHORIZED)
 
 
-class Live(JsonErrors, WebSocketMixin, websocket.WebSocketHandler):
+class Live(WebSocketMixin, websocket.WebSocketHandler, JsonErrors):
     """Base of the sockets: one task for as long as the socket is open."""
 
     _task: asyncio.Task[None] | None = None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-from vmpool_ext.domain.errors import InvalidTicket, Refused, Unavailable
+from vmpool_ext.domain.errors import InvalidTicket, NotRunning, Refused, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,7 +67,7 @@ class Relay:
         ending = asyncio.create_task(_wait(console.ended), name="end of the console")
         try:
             await asyncio.wait({saying, ending}, return_when=asyncio.FIRST_COMPLETED)
-            return NOT_YOURS if ending.done() else DISPLAY_ENDED
+            return _code_of(ending.result()) if ending.done() else DISPLAY_ENDED
         finally:
             saying.cancel()
             ending.cancel()
@@ -78,11 +78,11 @@ class Relay:
             await self._socket.send(data)
 
 
-async def _wait(ended: Callable[[], Awaitable[None]]) -> None:
-    await ended()
+async def _wait(ended: Callable[[], Awaitable[Refused]]) -> Refused:
+    return await ended()
 
 
 def _code_of(error: Refused | Unavailable) -> int:
     if isinstance(error, InvalidTicket):
         return TICKET_NOT_GOOD
-    return NOT_YOURS if isinstance(error, Refused) else DISPLAY_ENDED
+    return DISPLAY_ENDED if isinstance(error, (NotRunning, Unavailable)) else NOT_YOURS

@@ -1,0 +1,69 @@
+"""What is wrong with a request is said in one shape, whatever is wrong."""
+
+import json
+
+import pytest
+
+SHAPE = {"code", "message", "reason"}
+
+
+@pytest.mark.parametrize("body", ["{", "nonsense", b"\xff\xfe", "[" * 100_000, "NaN{"])
+async def test_a_body_that_is_no_json(call, body):
+    status, answer = await call("POST", "pools/demo/start", body)
+
+    assert (status, answer["code"], set(answer)) == (400, "bad-json", SHAPE)
+
+
+@pytest.mark.parametrize("body", ['{"user": "bob"}', "[]", "null", "1", '"x"'])
+async def test_a_body_that_nobody_reads(call, body):
+    status, answer = await call("POST", "pools/demo/start", body)
+
+    assert (status, answer["code"], set(answer)) == (422, "unexpected-body", SHAPE)
+
+
+@pytest.mark.parametrize("body", ["", "{}", " {} "])
+async def test_an_empty_body(call, body):
+    assert (await call("POST", "pools/demo/start", body))[0] == 201
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "nothing", "pools/demo/explode", "pools/demo/start/now", "vms", "pools/demo/_visible", "../v2/pools"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_an_unknown_address(call, method, path):
+    status, answer = await call(method, path)
+
+    assert (status, answer["code"], set(answer)) == (404, "not-found", SHAPE)
+
+
+@pytest.mark.parametrize("path", ["pools/demo/start", "pools/demo/release"])
+async def test_a_get_decides_nothing(call, path):
+    status, answer = await call("GET", path)
+
+    assert (status, answer["code"]) == (405, "method-not-allowed")
+    assert (await call("GET", "pools/demo"))[1]["vm"] is None
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2fdemo", "%2e%2e", "demo%2f..%2fdemo", "demo%00", "demo'", "%22%3e%3cscript%3e", "a" * 5000, "%ff"]
+)
+async def test_a_name_that_is_up_to_something_is_just_unknown(call, name):
+    status, answer = await call("GET", f"pools/{name}")
+
+    assert status in (400, 404)
+    assert set(answer) == SHAPE
+
+
+async def test_what_nobody_foresaw_is_told_without_inner_words(call, backend, caplog):
+    async def assign(*_):
+        message = "the password is swordfish"
+        raise ZeroDivisionError(message)
+
+    backend.assign = assign
+
+    status, answer = await call("POST", "pools/demo/start")
+
+    assert (status, answer["code"]) == (500, "internal")
+    assert "swordfish" not in json.dumps(answer)
+    assert "swordfish" in caplog.text, "whoever reads the log needs it"
