@@ -1,0 +1,48 @@
+import type { ConsoleAccess, Picture, PoolView, VmView } from '../api/types';
+
+/** Only what matters is named in a test; the rest is here. */
+export function aVm(given: Partial<VmView> = {}): VmView {
+  return {
+    name: 'demo-1',
+    state: 'running',
+    booted: true,
+    loggedInUser: null,
+    console: 'closed',
+    since: null,
+    retainedUntil: null,
+    os: null,
+    may: [],
+    fault: null,
+    ...given
+  };
+}
+
+export function aPool(given: Partial<PoolView> = {}): PoolView {
+  return {
+    name: 'demo',
+    free: 3,
+    total: 5,
+    retention: 'PT4h',
+    may: ['start', 'stop', 'reset', 'accessConsole'],
+    vm: null,
+    waiting: null,
+    why: {},
+    ...given
+  };
+}
+
+export function aPicture(pools: readonly PoolView[], given: Partial<Picture> = {}): Picture {
+  return { revision: 1, pools, problem: null, ...given };
+}
+
+export function aConsole(given: Partial<ConsoleAccess> = {}): ConsoleAccess {
+  return {
+    vm: 'demo-1',
+    engine: 'vnc',
+    url: 'vms/demo-1/display',
+    ticket: 'a ticket',
+    password: 'a password',
+    expiresAt: '2026-11-22T15:00:10Z',
+    ...given
+  };
+}

@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { nullTranslator } from '@jupyterlab/translation';
+import * as React from 'react';
+import { createRoot, type Root } from 'react-dom/client';
+import { act } from 'react';
+import type { PoolAction, PoolView, Reason, VmState } from '../../api/types';
+import { PoolPanel, type IPoolPanelProps } from '../../components/PoolPanel';
+import { aPool, aVm } from '../builders';
+
+let root: Root;
+let node: HTMLElement;
+let onAction: jest.Mock<(action: PoolAction, pool: string) => void>;
+
+beforeEach(() => {
+  Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+  node = document.createElement('div');
+  document.body.append(node);
+  root = createRoot(node);
+  onAction = jest.fn<(action: PoolAction, pool: string) => void>();
+});
+
+afterEach(() => {
+  act(() => root.unmount());
+  node.remove();
+});
+
+function show(given: Partial<IPoolPanelProps>): void {
+  const props: IPoolPanelProps = {
+    availability: 'ready',
+    connected: true,
+    pools: [],
+    problem: null,
+    pending: () => undefined,
+    trans: nullTranslator.load('vmpool_ext'),
+    language: 'en-GB',
+    onAction,
+    ...given
+  };
+  act(() => root.render(<PoolPanel {...props} />));
+}
+
+function showPool(given: Partial<PoolView>): void {
+  show({ pools: [aPool(given)] });
+}
+
+function find(selector: string): HTMLElement {
+  const found = node.querySelector<HTMLElement>(selector);
+  if (!found) {
+    throw new Error(`${selector} is not there: ${node.innerHTML}`);
+  }
+  return found;
+}
+
+const button = (action: string): HTMLElement => find(`button[data-action="${action}"]`);
+const click = (action: string): void => act(() => button(action).click());
+
+describe('The panel', () => {
+  it('says that it is loading', () => {
+    show({ availability: 'loading' });
+
+    expect(node.textContent).toContain('Loading');
+    expect(node.querySelector('[data-pool]')).toBeNull();
+  });
+
+  it('says what to do when there is no pool', () => {
+    show({});
+
+    expect(find('[data-note="empty"]').textContent).toContain('administrator');
+  });
+
+  it('explains itself where the server has no extension', () => {
+    show({ availability: 'unsupported' });
+
+    expect(find('[data-note="unsupported"]').textContent).toContain('vmpool_ext');
+  });
+
+  it('keeps the last picture while it reconnects, and nothing can be pressed', () => {
+    show({ connected: false, pools: [aPool()] });
+
+    click('start');
+
+    expect(find('[role="status"]').textContent).toContain('Reconnecting');
+    expect(find('[data-pool="demo"]')).toBeDefined();
+    expect(onAction).not.toHaveBeenCalled();
+  });
+
+  it('shows the problem above the cards', () => {
+    const problem = { code: 'store-in-use', message: 'Another server has it.', since: 'x' };
+
+    show({ problem, pools: [aPool()] });
+
+    const banner = find('[data-code="store-in-use"]');
+    expect(banner.textContent).toContain('Another server has it.');
+    expect(isBefore(banner, find('[data-pool="demo"]'))).toBe(true);
+  });
+
+  it('has a card for each pool, in the order of the server', () => {
+    show({ pools: [aPool({ name: 'b' }), aPool({ name: 'a', free: 0, total: 2 })] });
+
+    const cards = [...node.querySelectorAll('ul > li[data-pool]')];
+    expect(cards.map(card => card.getAttribute('data-pool'))).toEqual(['b', 'a']);
+    expect(cards[1]?.textContent).toContain('0 of 2 free');
+  });
+});
+
+describe('A card without a VM', () => {
+  it('offers Start and nothing else', () => {
+    showPool({});
+
+    click('start');
+
+    expect(node.querySelectorAll('button')).toHaveLength(1);
+    expect(find('[data-pool="demo"]').dataset.state).toBe('none');
+    expect(onAction).toHaveBeenCalledWith('start', 'demo');
+  });
+
+  it('writes out why Start is not to be had', () => {
+    showPool({ why: { start: { code: 'pool-exhausted' } } });
+
+    expect(node.textContent).toContain('All virtual machines of this pool are in use.');
+  });
+});
+
+describe('A card that gets a VM', () => {
+  it('keeps the focus, though the button that had it is gone', () => {
+    showPool({});
+    button('start').focus();
+
+    showPool({ vm: aVm({ state: 'starting' }) });
+
+    expect(document.activeElement).toBe(button('start'));
+  });
+
+  it('takes no focus that is elsewhere', () => {
+    showPool({});
+
+    showPool({ vm: aVm({ state: 'starting' }) });
+
+    expect(document.activeElement).toBe(document.body);
+  });
+});
+
+describe('A card with a VM', () => {
+  it('has the name of the VM above the actions', () => {
+    showPool({ vm: aVm({ name: 'demo-7' }) });
+
+    const name = [...node.querySelectorAll('h4')].find(found => found.textContent === 'demo-7');
+    expect(name && isBefore(name, button('start'))).toBe(true);
+  });
+
+  it.each<[VmState, boolean, string]>([
+    ['stopped', false, 'Off'],
+    ['starting', false, 'Starting'],
+    ['running', false, 'Starting up'],
+    ['running', true, 'Running'],
+    ['stopping', true, 'Shutting down'],
+    ['failed', false, 'Failed']
+  ])('says %s, booted %p, in a word and by an icon', (state, booted, word) => {
+    showPool({ vm: aVm({ state, booted }) });
+
+    const status = find('.jp-VmPool-State');
+    expect(find('.jp-VmPool-Word').textContent).toBe(word);
+    expect(status.querySelector('svg')).not.toBeNull();
+    expect(status.getAttribute('role')).toBe('status');
+    expect(find('[data-pool="demo"]').dataset.state).toBe(state);
+  });
+
+  it.each<[VmState, boolean, string]>([
+    ['starting', false, '1'],
+    ['running', false, '2']
+  ])('shows how far the start has come: %s', (state, booted, step) => {
+    showPool({ vm: aVm({ state, booted }) });
+
+    expect(find('[role="progressbar"]').getAttribute('aria-valuenow')).toBe(step);
+  });
+
+  it('shows no progress once the VM is ready, or has not come up', () => {
+    showPool({ vm: aVm() });
+    expect(node.querySelector('[role="progressbar"]')).toBeNull();
+
+    showPool({ vm: aVm({ booted: false, fault: { code: 'boot-timeout', message: 'No sign.' } }) });
+    expect(node.querySelector('[role="progressbar"]')).toBeNull();
+  });
+
+  it('tells what went wrong in the words of the server', () => {
+    const fault = { code: 'start-failed', message: 'QEMU ended at once.' };
+
+    showPool({ vm: aVm({ state: 'failed', fault }) });
+
+    expect(find('.jp-VmPool-Fault').textContent).toBe('QEMU ended at once.');
+  });
+
+  it('tells in local time until when the VM is kept', () => {
+    const evening = new Date();
+    evening.setHours(18, 20);
+
+    showPool({ vm: aVm({ retainedUntil: evening.toISOString() }) });
+
+    expect(node.textContent).toContain('until 18:20');
+  });
+
+  it('calls every action by its word and its pool', () => {
+    showPool({ vm: aVm() });
+
+    const names = [...node.querySelectorAll('button')].map(found =>
+      found.getAttribute('aria-label')
+    );
+    expect(names).toEqual([
+      'Start demo',
+      'Console demo',
+      'Stop demo',
+      'Reset demo',
+      'Give back demo'
+    ]);
+  });
+
+  it.each<[Reason, string]>([
+    [{ code: 'not-running' }, 'is off'],
+    [{ code: 'stopping' }, 'shutting down'],
+    [{ code: 'console-in-use' }, 'Somebody else'],
+    [{ code: 'permission-missing', permission: 'reset' }, 'may not reset'],
+    [{ code: 'permission-missing' }, 'lack the permission'],
+    [{ code: 'from-the-future' }, 'from-the-future']
+  ])('says why an action is not to be had: %p', (reason, words) => {
+    showPool({ vm: aVm(), why: { reset: reason } });
+
+    click('reset');
+
+    expect(button('reset').getAttribute('aria-disabled')).toBe('true');
+    expect(button('reset').hasAttribute('disabled')).toBe(false);
+    expect(button('reset').title).toContain(words);
+    expect(button('reset').getAttribute('aria-description')).toContain(words);
+    expect(onAction).not.toHaveBeenCalled();
+  });
+
+  it('is busy with one action at a time', () => {
+    show({ pools: [aPool({ vm: aVm() })], pending: () => 'stop' });
+
+    click('console');
+
+    expect(button('stop').getAttribute('aria-busy')).toBe('true');
+    expect(button('console').getAttribute('aria-busy')).toBe('false');
+    expect(onAction).not.toHaveBeenCalled();
+  });
+
+  it('keeps the focus when the picture changes', () => {
+    showPool({ vm: aVm({ state: 'starting' }) });
+    button('stop').focus();
+
+    showPool({ vm: aVm({ state: 'running' }), free: 1 });
+
+    expect(document.activeElement).toBe(button('stop'));
+  });
+});
+
+function isBefore(first: Element, second: Element): boolean {
+  return !!(first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING);
+}

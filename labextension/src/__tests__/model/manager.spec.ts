@@ -1,0 +1,181 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { ApiError } from '../../api/error';
+import type { PoolView } from '../../api/types';
+import type { TellRefusal } from '../../model/manager';
+import { VmPoolManager } from '../../model/manager';
+import { aPicture, aPool, aVm } from '../builders';
+import { FakeClient, FakeUpdates, settled } from '../fakes';
+
+let client: FakeClient;
+let updates: FakeUpdates;
+let tellRefusal: jest.Mock<TellRefusal>;
+
+beforeEach(() => {
+  client = new FakeClient();
+  updates = new FakeUpdates();
+  tellRefusal = jest.fn<TellRefusal>();
+});
+
+async function aManager(): Promise<VmPoolManager> {
+  const manager = new VmPoolManager({ client, updates, tellRefusal });
+  await settled();
+  return manager;
+}
+
+function anAnswerLater() {
+  let answer: (pool: PoolView) => void = () => undefined;
+  client.start.mockReturnValue(new Promise(resolve => (answer = resolve)));
+  return (pool: PoolView) => answer(pool);
+}
+
+describe('The manager', () => {
+  it('shows the pools of the first answer, and listens from then on', async () => {
+    const manager = await aManager();
+
+    await manager.ready;
+
+    expect(manager.availability).toBe('ready');
+    expect(manager.pools.map(pool => pool.name)).toEqual(['demo']);
+    expect(updates.connect).toHaveBeenCalledTimes(1);
+  });
+
+  it('shows every picture, with its problem, and says that it changed', async () => {
+    const manager = await aManager();
+    const changed = jest.fn();
+    manager.changed.connect(changed);
+    const problem = {
+      code: 'store-in-use',
+      message: 'Another server.',
+      since: '2026-11-22T15:00:00Z'
+    };
+
+    updates.show(aPicture([aPool({ name: 'other' })], { problem }));
+
+    expect(manager.pool('other')).toBeDefined();
+    expect(manager.pool('demo')).toBeUndefined();
+    expect(manager.problem).toEqual(problem);
+    expect(changed).toHaveBeenCalledTimes(1);
+  });
+
+  it('never asks for the pools again', async () => {
+    await aManager();
+
+    updates.setConnected(false);
+    updates.setConnected(true);
+    updates.show(aPicture([]));
+
+    expect(client.pools).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps the last picture when the server is gone', async () => {
+    const manager = await aManager();
+
+    updates.setConnected(false);
+
+    expect(manager.connected).toBe(false);
+    expect(manager.pools).toHaveLength(1);
+  });
+
+  it.each([new ApiError('http-404', 'Not Found', 404), new ApiError('not-json', 'A page', 200)])(
+    'is silent where there is no server extension: %p',
+    async error => {
+      client.pools.mockRejectedValue(error);
+
+      const manager = await aManager();
+      await manager.ready;
+
+      expect(manager.availability).toBe('unsupported');
+      expect(updates.connect).not.toHaveBeenCalled();
+      expect(tellRefusal).not.toHaveBeenCalled();
+    }
+  );
+
+  it('goes on to listen when the first request fails otherwise, and says why', async () => {
+    client.pools.mockRejectedValue(new ApiError('backend-unavailable', 'No cluster.', 503));
+
+    const manager = await aManager();
+
+    expect(manager.availability).toBe('loading');
+    expect(manager.problem?.message).toBe('No cluster.');
+    expect(updates.connect).toHaveBeenCalledTimes(1);
+  });
+
+  it('knows what it waits for, and asks nothing else of that pool meanwhile', async () => {
+    const answer = anAnswerLater();
+    const manager = await aManager();
+
+    const started = manager.start('demo');
+    await manager.start('demo');
+    await manager.stop('demo');
+
+    expect(manager.pending('demo')).toBe('start');
+    expect(manager.pending('other')).toBeUndefined();
+    expect(client.start).toHaveBeenCalledTimes(1);
+    expect(client.stop).not.toHaveBeenCalled();
+    answer(aPool());
+    await started;
+    expect(manager.pending('demo')).toBeUndefined();
+  });
+
+  it('shows the answer to an action at once', async () => {
+    const manager = await aManager();
+    client.start.mockResolvedValue(aPool({ vm: aVm({ state: 'starting' }) }));
+
+    await manager.start('demo');
+
+    expect(manager.pool('demo')?.vm?.state).toBe('starting');
+  });
+
+  it('prefers a picture that came before the answer', async () => {
+    const answer = anAnswerLater();
+    const manager = await aManager();
+
+    const started = manager.start('demo');
+    updates.show(aPicture([aPool({ vm: aVm({ state: 'running' }) })]));
+    answer(aPool({ vm: aVm({ state: 'starting' }) }));
+    await started;
+
+    expect(manager.pool('demo')?.vm?.state).toBe('running');
+  });
+
+  it.each(['start', 'stop', 'reset', 'release'] as const)(
+    'tells once that the server refused to %s, and waits for nothing',
+    async action => {
+      const refusal = new ApiError('pool-exhausted', 'All in use.', 409);
+      client[action].mockRejectedValue(refusal);
+      const manager = await aManager();
+
+      await manager[action]('demo');
+
+      expect(tellRefusal.mock.calls).toEqual([[action, 'demo', refusal]]);
+      expect(manager.pending('demo')).toBeUndefined();
+    }
+  );
+
+  it('leaves a refused console to the one who asked for it', async () => {
+    client.openConsole.mockRejectedValue(new ApiError('not-running', 'It is off.', 409));
+    const manager = await aManager();
+
+    await expect(manager.openConsole('demo')).rejects.toThrow('It is off.');
+
+    expect(tellRefusal).not.toHaveBeenCalled();
+  });
+
+  it('allows what the server gives no reason against', async () => {
+    const manager = await aManager();
+
+    updates.show(aPicture([aPool({ why: { stop: { code: 'not-running' } } })]));
+
+    expect(manager.allows('demo', 'start')).toBe(true);
+    expect(manager.allows('demo', 'stop')).toBe(false);
+    expect(manager.allows('unknown', 'start')).toBe(false);
+  });
+
+  it('ends the listening when it is disposed', async () => {
+    const manager = await aManager();
+
+    manager.dispose();
+
+    expect(updates.isDisposed).toBe(true);
+  });
+});

@@ -1,0 +1,33 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { Notification } from '@jupyterlab/apputils';
+import { nullTranslator } from '@jupyterlab/translation';
+import { ApiError } from '../../api/error';
+import { notifier } from '../../plugins/manager';
+
+const tell = notifier(nullTranslator.load('vmpool_ext'));
+const notifications = () => Notification.manager.notifications;
+
+beforeEach(() => Notification.dismiss());
+
+describe('A refusal', () => {
+  it('becomes one notification with the sentence of the server', () => {
+    tell('start', 'demo', new ApiError('pool-exhausted', 'All VMs are in use.', 409));
+
+    expect(notifications().map(({ message, type }) => [message, type])).toEqual([
+      ['Start demo: All VMs are in use.', 'warning']
+    ]);
+  });
+
+  it('is cut at 140 characters, and shows that it was', () => {
+    tell('stop', 'demo', new ApiError('internal', 'x'.repeat(300), 500));
+
+    expect(notifications()[0]?.message).toMatch(/^.{139}…$/);
+    expect(notifications()[0]?.type).toBe('error');
+  });
+
+  it('is told in our words when no server spoke', () => {
+    tell('stop', 'demo', new ApiError('unreachable', 'Failed to fetch', 0));
+
+    expect(notifications()[0]?.message).toBe('Stop demo: The Jupyter server cannot be reached.');
+  });
+});

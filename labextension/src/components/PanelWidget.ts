@@ -1,0 +1,42 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import * as React from 'react';
+import type { PoolAction } from '../api/types';
+import type { IVmPools } from '../tokens';
+import { PoolPanel } from './PoolPanel';
+
+/** The side panel: the model as properties, the buttons as one callback. */
+export class PanelWidget extends ReactWidget {
+  constructor(private readonly _options: PanelWidget.IOptions) {
+    super();
+    this.addClass('jp-VmPool');
+    _options.pools.changed.connect(this._onChanged, this);
+  }
+
+  protected override render(): JSX.Element {
+    const { pools, trans, language, onAction } = this._options;
+    return React.createElement(PoolPanel, {
+      availability: pools.availability,
+      connected: pools.connected,
+      pools: pools.pools,
+      problem: pools.problem,
+      pending: name => pools.pending(name),
+      trans,
+      language,
+      onAction
+    });
+  }
+
+  private _onChanged(): void {
+    this.update();
+  }
+}
+
+export namespace PanelWidget {
+  export interface IOptions {
+    readonly pools: IVmPools;
+    readonly trans: TranslationBundle;
+    readonly language: string;
+    readonly onAction: (action: PoolAction, pool: string) => void;
+  }
+}

@@ -1,0 +1,67 @@
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import type { ServerConnection } from '@jupyterlab/services';
+import type { ITranslator } from '@jupyterlab/translation';
+import { ReactWidget, Toolbar, UseSignal } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import * as React from 'react';
+import { ConsoleBar } from '../components/ConsoleBar';
+import type { IVmPools } from '../tokens';
+import { ConsoleConnection } from './connection';
+import type { OpenDisplay } from './display';
+import { displaysIn, loadRfb } from './display';
+import { ConsoleWidget } from './widget';
+
+/** The tab in the main area: a bar with the state, and the console below it. */
+export class ConsoleTab extends MainAreaWidget<ConsoleWidget> {
+  constructor({ pool, pools, settings, translator }: ConsoleTab.IOptions) {
+    const trans = translator.load('vmpool_ext');
+    const connection = new ConsoleConnection({
+      askForTicket: () => pools.openConsole(pool),
+      loadDisplay: (): Promise<OpenDisplay> =>
+        loadRfb().then(Rfb => displaysIn(content.screen, settings, Rfb))
+    });
+    const toolbar = new Toolbar();
+    const onLeave = (): void => toolbar.node.querySelector('button')?.focus();
+    const content = new ConsoleWidget({ pool, pools, connection, trans, onLeave });
+    super({ content, toolbar, translator });
+    this.id = `vmpool-console-${pool}`;
+    toolbar.addItem('console', barOf(connection, trans));
+  }
+
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    // Once: moving the tab attaches it again.
+    if (!this._hasBegun) {
+      this._hasBegun = true;
+      this.content.connection.connect();
+    }
+  }
+
+  private _hasBegun = false;
+}
+
+export namespace ConsoleTab {
+  export interface IOptions {
+    readonly pool: string;
+    readonly pools: IVmPools;
+    readonly settings: ServerConnection.ISettings;
+    readonly translator: ITranslator;
+  }
+}
+
+function barOf(connection: ConsoleConnection, trans: ReturnType<ITranslator['load']>): ReactWidget {
+  const bar = ReactWidget.create(
+    React.createElement(UseSignal, {
+      signal: connection.statusChanged,
+      children: () =>
+        React.createElement(ConsoleBar, {
+          status: connection.status,
+          trans,
+          onCtrlAltDel: () => connection.display?.sendCtrlAltDel(),
+          onReconnect: () => connection.reconnect()
+        })
+    })
+  );
+  bar.addClass('jp-VmPool-ConsoleBarItem');
+  return bar;
+}

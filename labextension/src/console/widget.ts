@@ -1,0 +1,116 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { Widget } from '@lumino/widgets';
+import { consoleSentence } from '../components/ConsoleBar';
+import { machineIcon } from '../icons';
+import type { IVmPools } from '../tokens';
+import type { ConsoleConnection } from './connection';
+import { onLeaveKeys } from './keyboard';
+
+/** The screen of a VM: the node that the display draws into, and the rules for when to reconnect. */
+export class ConsoleWidget extends Widget {
+  constructor(private readonly _options: ConsoleWidget.IOptions) {
+    super();
+    const { connection, pools } = _options;
+    this.addClass('jp-VmPool-Console');
+    // Every key is the guest's, none is the lab's.
+    this.node.dataset.lmSuppressShortcuts = 'true';
+    this.title.icon = machineIcon;
+    this._screen.className = 'jp-VmPool-Screen';
+    this._curtain.className = 'jp-VmPool-Curtain';
+    this.node.append(this._screen, this._curtain);
+    connection.statusChanged.connect(this._show, this);
+    pools.changed.connect(this._onPoolsChanged, this);
+    this._leaveKeys = onLeaveKeys(this.node, () => _options.onLeave());
+    this._wasAvailable = this._isAvailable;
+    this._wasOnline = pools.connected;
+    this._show();
+  }
+
+  get connection(): ConsoleConnection {
+    return this._options.connection;
+  }
+
+  get pool(): string {
+    return this._options.pool;
+  }
+
+  /** What the display draws into. */
+  get screen(): HTMLElement {
+    return this._screen;
+  }
+
+  override dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._leaveKeys.dispose();
+    this.connection.dispose();
+    super.dispose();
+  }
+
+  protected override onActivateRequest(): void {
+    this.connection.display?.focus();
+  }
+
+  private get _isAvailable(): boolean {
+    return this._options.pools.allows(this.pool, 'console');
+  }
+
+  private _onPoolsChanged(): void {
+    const { pools } = this._options;
+    const news = !this._wasAvailable && this._isAvailable;
+    const online = !this._wasOnline && pools.connected;
+    this._wasAvailable = this._isAvailable;
+    this._wasOnline = pools.connected;
+    this._reconnectOn(news, online);
+    this._show();
+  }
+
+  /** A closed console comes back with the VM, one that waits already when the server is back. */
+  private _reconnectOn(news: boolean, online: boolean): void {
+    const { state } = this.connection.status;
+    if ((state === 'closed' && news) || (state === 'reconnecting' && (news || online))) {
+      this.connection.reconnect();
+    }
+  }
+
+  private _show(): void {
+    const { status } = this.connection;
+    const vm = this.connection.vm ?? this._options.pools.pool(this.pool)?.vm?.name ?? this.pool;
+    this.title.label = vm;
+    this.title.caption = this._options.trans.__('Console of %1, from the pool %2', vm, this.pool);
+    this.node.setAttribute('aria-label', this.title.caption);
+    this.node.dataset.vm = vm;
+    this.node.dataset.consoleState = status.state;
+    this._curtain.textContent = consoleSentence(status, this._options.trans);
+    this._takeFocus(status.state === 'connected');
+  }
+
+  /** Once connected, keys go to the guest, if the person has not gone elsewhere meanwhile. */
+  private _takeFocus(isConnected: boolean): void {
+    const isNews = isConnected && !this._wasConnected;
+    this._wasConnected = isConnected;
+    if (isNews && document.activeElement === this.node) {
+      this.connection.display?.focus();
+    }
+  }
+
+  private readonly _screen = document.createElement('div');
+  private readonly _curtain = document.createElement('p');
+  private readonly _leaveKeys: IDisposable;
+  private _wasAvailable: boolean;
+  private _wasOnline: boolean;
+  private _wasConnected = false;
+}
+
+export namespace ConsoleWidget {
+  export interface IOptions {
+    readonly pool: string;
+    readonly pools: IVmPools;
+    readonly connection: ConsoleConnection;
+    readonly trans: TranslationBundle;
+    /** The person wants out of the console, by keyboard. */
+    readonly onLeave: () => void;
+  }
+}
