@@ -1,0 +1,53 @@
+"""A backend whose files are its own, and whose VMs do not outlive the test."""
+
+import shutil
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from vmpool_ext.backends.qemu.backend import QemuBackend
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks():
+    with blockbuster_ctx("vmpool_ext"):
+        yield
+
+
+@pytest.fixture
+def home():
+    """A folder with a path short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="vmp-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def make_backend(clock, home):
+    def make(**traits):
+        backend = QemuBackend(clock)
+        settings = {"state_dir": str(home / "state"), "run_dir": str(home / "run"), "accelerator": "tcg", **traits}
+        for name, value in settings.items():
+            setattr(backend, name, value)
+        return backend
+
+    return make
+
+
+@pytest.fixture
+def serving(make_backend):
+    """Start a backend, and stop it in the end; its VMs too, unless they are to live on."""
+
+    @asynccontextmanager
+    async def serving(*, vms_live_on=False, **traits):
+        backend = make_backend(stop_vms_on_exit=not vms_live_on, **traits)
+        await backend.start()
+        try:
+            yield backend
+        finally:
+            await backend.stop()
+
+    return serving
