@@ -38,7 +38,7 @@ class VmPoolExtension(ExtensionApp):
     load_other_extensions = True
 
     backend_class = Unicode(
-        "vmpool_ext.backends.qemu.QemuBackend",
+        "vmpool_ext.backends.qemu.backend.QemuBackend",
         help="Where the VMs live: the name of a class that is made with `clock` and `parent`.",
     ).tag(config=True)
 

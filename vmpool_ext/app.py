@@ -1,0 +1,105 @@
+"""Root 2: ``jupyter vmpool``, what an administrator types."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from jupyter_core.application import JupyterApp, NoStart
+
+from vmpool_ext._version import __version__
+from vmpool_ext.broker.clock import SystemClock
+from vmpool_ext.domain.errors import VmPoolError
+
+USER = "demo"
+"""Whom the demo pool is for, see guest/demo-pool.yaml."""
+MISSING = """error: {error}
+The VMs of one machine need further packages. Install them: pip install 'vmpool-ext[qemu]'"""
+
+
+class DemoApp(JupyterApp):
+    """Build the demo guest, define the demo pool, and open JupyterLab on them."""
+
+    name = "jupyter-vmpool-demo"
+    description = __doc__ or ""
+    version = __version__
+
+    def start(self) -> None:
+        """Prepare, then become JupyterLab; what follows `--` on the command line is JupyterLab's."""
+        try:
+            self._prepare()
+        except VmPoolError as error:
+            sys.exit(f"error: {error}")
+        except ImportError as error:
+            sys.exit(MISSING.format(error=error))
+        arguments = self._lab_arguments()
+        print("Opening JupyterLab; Ctrl-C ends it and switches the demo VMs off.", flush=True)
+        os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *arguments])  # noqa: S606  # no shell is wanted
+
+    def _prepare(self) -> None:
+        from vmpool_ext.backends.qemu.backend import QemuBackend  # noqa: PLC0415  # an extra that may be missing
+        from vmpool_ext.backends.qemu.guest_image import (  # noqa: PLC0415
+            GuestBuildError,
+            build_image,
+            default_cache,
+        )
+
+        try:
+            build_image(default_cache(), lambda line: print(line, flush=True))
+        except GuestBuildError as error:
+            sys.exit(f"error: {error}")
+        asyncio.run(_define(QemuBackend(SystemClock(), parent=self), demo_definitions()))
+
+    def _lab_arguments(self) -> list[str]:
+        arguments = [
+            f"--VmPoolExtension.user={USER}",
+            "--QemuBackend.stop_vms_on_exit=True",
+            "--ServerApp.answer_yes=True",
+            *self.extra_args,
+        ]
+        # Jupyter wants to be told so; who runs a demo as root has been told by their own prompt.
+        return [*arguments, "--allow-root"] if os.geteuid() == 0 else arguments
+
+
+def demo_definitions() -> list[dict[str, Any]]:
+    """Give the resources of the demo pool."""
+    text = (files("vmpool_ext") / "guest" / "demo-pool.yaml").read_text(encoding="utf-8")
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+async def _define(backend: Any, definitions: list[dict[str, Any]]) -> None:
+    await backend.start()
+    try:
+        for definition in definitions:
+            await backend.apply(definition)
+    finally:
+        await backend.stop()
+
+
+class VmPoolApp(JupyterApp):
+    """VM pools of one machine."""
+
+    name = "jupyter-vmpool"
+    description = __doc__ or ""
+    version = __version__
+    subcommands: dict[str, Any] = {  # noqa: RUF012  # as the base class has it
+        "demo": (DemoApp, "Build the demo guest, define the demo pool, and open JupyterLab on them."),
+    }
+
+    def start(self) -> None:
+        """Run the subcommand, or say which there are."""
+        try:
+            super().start()
+        except NoStart:
+            return
+        if self.subapp is None:
+            self.print_help()
+
+
+def main() -> None:
+    """Run ``jupyter vmpool``."""
+    VmPoolApp.launch_instance()
