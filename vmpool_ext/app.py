@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from importlib.resources import files
 from typing import Any
@@ -36,9 +37,17 @@ class DemoApp(JupyterApp):
             sys.exit(f"error: {error}")
         except ImportError as error:
             sys.exit(MISSING.format(error=error))
-        arguments = self._lab_arguments()
         print("Opening JupyterLab; Ctrl-C ends it and switches the demo VMs off.", flush=True)
-        os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *arguments])  # noqa: S606  # no shell is wanted
+        self._become_lab()
+
+    def _become_lab(self) -> None:
+        from jupyterlab.labapp import LabApp  # noqa: PLC0415  # an extra that may be missing
+
+        if not sys.stdin.isatty():
+            # Without a terminal Jupyter Server dies of SIGINT and lets go of nothing; SIGTERM it takes as an order.
+            signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        self.clear_instance()
+        LabApp.launch_instance(argv=self._lab_arguments())
 
     def _prepare(self) -> None:
         from vmpool_ext.backends.qemu.backend import QemuBackend  # noqa: PLC0415  # an extra that may be missing

@@ -216,7 +216,12 @@ class BackendContract:
             assert (await asyncio.wait_for(display.read(), PATIENCE)).startswith(b"RFB 003.00")
             await display.close()
 
-    async def test_a_vm_that_is_off_has_no_display(self, backend):
+    @pytest.mark.parametrize(
+        ("act", "arguments"), [("reset", []), ("offer_display", [a_user("ann")]), ("connect_display", [])]
+    )
+    async def test_a_vm_that_is_off_has_no_display_and_cannot_be_reset(self, backend, act, arguments):
         async with watching(backend) as seen:
+            off = await seen.vm("demo-1")
+
             with pytest.raises(BackendUnavailable):
-                await backend.connect_display(await seen.vm("demo-1"))
+                await getattr(backend, act)(off, *arguments)

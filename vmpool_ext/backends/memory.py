@@ -118,19 +118,17 @@ class MemoryBackend:
 
     async def reset(self, vm: VirtualMachine) -> None:
         """Boot again."""
-        current = await self._write(vm, booted=Condition(since=self._clock.now(), reason="VmReset"))
+        current = await self._write_to_running(vm, booted=Condition(since=self._clock.now(), reason="VmReset"))
         self.put_vm(_switched_on(current, self._clock.now()))
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user."""
-        await self._write(vm, console_user=user.name)
+        await self._write_to_running(vm, console_user=user.name)
         return DisplayOffer(engine="vnc", password=secrets.token_urlsafe(6))
 
     async def connect_display(self, vm: VirtualMachine) -> MemoryDisplay:
         """Connect to a display that says the greeting of a real one, then repeats what it is told."""
-        if not self._vms[vm.name].running:
-            message = f'The VM "{vm.name}" has no display: it is not running.'
-            raise BackendUnavailable(message)
+        _require_running(self._vms[vm.name])
         return MemoryDisplay(self, vm.name)
 
     # Inside.
@@ -148,6 +146,11 @@ class MemoryBackend:
         if self._vms.get(vm.name) != vm:
             raise AssignmentConflict(vm.name)
         return self.put_vm(replace(vm, **changes))
+
+    async def _write_to_running(self, vm: VirtualMachine, **changes: Any) -> VirtualMachine:
+        if self._vms.get(vm.name) == vm:
+            _require_running(vm)
+        return await self._write(vm, **changes)
 
     async def _follow(self, name: str) -> None:
         await asyncio.sleep(0)
@@ -191,6 +194,12 @@ class MemoryDisplay:
         """Let the display go."""
         self._says.put_nowait(b"")
         self._backend.set_console(self._vm, connected=False)
+
+
+def _require_running(vm: VirtualMachine) -> None:
+    if not vm.running:
+        message = f'The VM "{vm.name}" is not running.'
+        raise BackendUnavailable(message)
 
 
 def _switched_on(vm: VirtualMachine, now: datetime) -> VirtualMachine:

@@ -141,9 +141,9 @@ def set_condition(  # noqa: PLR0913  # a condition has so many fields
     said = {"status": str(on), "observedGeneration": generation, "reason": reason}
     if all(old.get(key) == value for key, value in said.items()):
         return dict(status)
-    since = old["lastTransitionTime"] if old.get("status") == str(on) else time_text(now)
+    kept = old.get("lastTransitionTime") if old.get("status") == str(on) else None
     conditions[place : place + 1] = [
-        {**old, "type": type_, **said, "lastTransitionTime": since, "message": message},
+        {**old, "type": type_, **said, "lastTransitionTime": kept or time_text(now), "message": message},
     ]
     return {**status, "conditions": conditions}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vmpool_ext.broker.assigning import ATTEMPTS, Assigning
@@ -57,8 +57,8 @@ class ConsoleOffer:
 
     vm: str
     engine: str
-    ticket: str
-    password: str
+    ticket: str = field(repr=False)
+    password: str = field(repr=False)
     expires_at: datetime
 
 

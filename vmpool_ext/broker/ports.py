@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class DisplayOffer:
 
     engine: str
     """``vnc`` or ``spice``."""
-    password: str
+    password: str = field(repr=False)
 
 
 class Display(Protocol):
@@ -134,13 +134,19 @@ class Backend(Protocol):
         ...
 
     async def reset(self, vm: VirtualMachine) -> None:
-        """Reset the running VM as its reset button would; its disks are not touched, and it keeps running."""
+        """Reset the running VM as its reset button would; its disks are not touched, and it keeps running.
+
+        `BackendUnavailable` if it does not run.
+        """
         ...
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
-        """Note the console user, and make the display accept one connection with a fresh password for ten seconds."""
+        """Note the console user, and make the display accept one connection with a fresh password for ten seconds.
+
+        `BackendUnavailable` if the VM does not run.
+        """
         ...
 
     async def connect_display(self, vm: VirtualMachine) -> Display:
-        """Connect to the display of the running VM."""
+        """Connect to the display of the running VM; `BackendUnavailable` if it does not run."""
         ...

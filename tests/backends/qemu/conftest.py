@@ -9,6 +9,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from vmpool_ext.backends.qemu.backend import QemuBackend
+from vmpool_ext.backends.qemu.guest_image import build_image, default_cache
 
 
 @pytest.fixture(autouse=True)
@@ -25,12 +26,20 @@ def home():
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def image_cache():
+    """The user's own, with the demo guest in it as its recipe is now."""
+    cache = default_cache()
+    build_image(cache, lambda _: None)
+    return cache
+
+
 @pytest.fixture
-def make_backend(clock, home):
+def make_backend(clock, home, image_cache):
     def make(**traits):
         backend = QemuBackend(clock)
-        settings = {"state_dir": str(home / "state"), "run_dir": str(home / "run"), "accelerator": "tcg", **traits}
-        for name, value in settings.items():
+        files = {"state_dir": str(home / "state"), "run_dir": str(home / "run"), "image_cache": str(image_cache)}
+        for name, value in {**files, "accelerator": "tcg", **traits}.items():
             setattr(backend, name, value)
         return backend
 

@@ -1,0 +1,241 @@
+"""The backend of one machine: the port, on a ledger and a fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.paths import jupyter_data_dir
+from traitlets import Bool, Enum, Float, Unicode, default
+from traitlets.config import Configurable
+
+from vmpool_ext.backends import resources
+from vmpool_ext.backends.qemu import accelerator, definitions, happenings
+from vmpool_ext.backends.qemu.display import ENGINE, VncDisplay, new_password
+from vmpool_ext.backends.qemu.fleet import Fleet
+from vmpool_ext.backends.qemu.guest_image import default_cache
+from vmpool_ext.backends.qemu.launcher import DEFAULT_PROGRAM, Settings
+from vmpool_ext.backends.qemu.ledger import Ledger
+from vmpool_ext.backends.qemu.places import default_run_dir, prepare_run_dir
+from vmpool_ext.backends.qemu.qmp import MonitorError
+from vmpool_ext.backends.qemu.store import Everything, Stored
+from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
+from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.domain.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+
+    from vmpool_ext.backends.qemu.machine import Machine
+    from vmpool_ext.backends.resources import Resource
+    from vmpool_ext.broker.ports import Clock
+    from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
+
+_RETRY_EVERY = 1
+
+
+class QemuBackend(Configurable):
+    """VMs that are QEMU processes on this machine."""
+
+    state_dir = Unicode(help="Where definitions and assignments are kept; a local disk.").tag(config=True)
+    run_dir = Unicode(
+        help="Where the sockets of running VMs are: a short path, entered by nobody else. "
+        "Default: one for the state_dir, in $XDG_RUNTIME_DIR or /tmp."
+    ).tag(config=True)
+    image_cache = Unicode(help="Where the demo guest is kept.").tag(config=True)
+    qemu = Unicode(DEFAULT_PROGRAM, help="The QEMU program: a name or a path.").tag(config=True)
+    accelerator = Enum(
+        accelerator.SETTINGS, default_value="auto", help="What runs the guests; auto: kvm where it works, else tcg."
+    ).tag(config=True)
+    start_timeout = Float(30, help="Seconds that QEMU has to answer after it was started.").tag(config=True)
+    boot_timeout = Float(120, help="Seconds that a guest has to say that it is up.").tag(config=True)
+    stop_vms_on_exit = Bool(
+        default_value=False,
+        help="Whether VMs are switched off when the server ends; else they go on and are found again.",
+    ).tag(config=True)
+
+    def __init__(self, clock: Clock, parent: Configurable | None = None) -> None:
+        super().__init__(parent=parent)
+        self._clock = clock
+        self._ledger: Ledger | None = None
+        self._fleet: Fleet | None = None
+        self._taking_over: asyncio.Task[None] | None = None
+        self._why_not = BackendUnavailable("The backend was not started.")
+
+    @default("state_dir")
+    def _default_state_dir(self) -> str:
+        return str(Path(jupyter_data_dir()) / "vmpool")
+
+    @default("run_dir")
+    def _default_run_dir(self) -> str:
+        return str(default_run_dir(Path(self.state_dir)))
+
+    @default("image_cache")
+    def _default_image_cache(self) -> str:
+        return str(default_cache())
+
+    # What an administrator does.
+
+    async def apply(self, definition: Mapping[str, Any]) -> None:
+        """Define a pool or a VM, or define it anew; `InvalidDefinition` if it has no usable kind and name."""
+        kind, name = definitions.kind_and_name(definition)
+        now = self._clock.now()
+        await self._serving().put(kind, name, lambda old: definitions.applied(old, definition, now))
+
+    async def delete(self, kind: str, name: str) -> None:
+        """Remove a pool; or a VM, which is shut down first."""
+        if kind != VM_KIND:
+            await self._serving().delete(kind, name)
+            return
+        now = resources.time_text(self._clock.now())
+        await self._serving().edit(
+            kind, name, lambda vm: {**vm, "metadata": {"deletionTimestamp": now, **vm["metadata"]}}
+        )
+
+    # The port.
+
+    async def start(self) -> None:
+        """Serve; or, while another server does, wait until that one is gone."""
+        self._ledger = Ledger(Path(self.state_dir), Path(sys.argv[0]).name)
+        if not await self._begin(self._ledger):
+            self._taking_over = asyncio.create_task(self._take_over(self._ledger), name="vmpool take over")
+
+    async def stop(self) -> None:
+        """Let go of the VMs, which live on unless configured otherwise, and of the store."""
+        self._why_not = BackendUnavailable("The backend was stopped.")
+        if self._taking_over:
+            self._taking_over.cancel()
+            await asyncio.wait({self._taking_over})
+        if self._fleet:
+            await self._fleet.stop(vms=self.stop_vms_on_exit)
+        if self._ledger:
+            await self._ledger.close()
+        self._ledger = self._fleet = self._taking_over = None
+
+    async def watch(self) -> AsyncGenerator[Event, None]:
+        """Give everything, then every change."""
+        async with aclosing(self._serving().watch()) as changes:
+            async for change in changes:
+                yield _event(change)
+
+    async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:
+        """Write the assignment."""
+        return await self._write_status(vm, lambda status: resources.with_assignment(status, assignment))
+
+    async def release(self, vm: VirtualMachine) -> VirtualMachine:
+        """Remove the assignment."""
+        return await self._write_status(vm, lambda status: resources.with_assignment(status, None))
+
+    async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
+        """Write what is wanted; the VM's follower sees to it."""
+        return await self._write(vm, lambda resource: resources.with_requested_state(resource, state))
+
+    async def reset(self, vm: VirtualMachine) -> None:
+        """Note that the guest is not up any more, and press the reset button."""
+        now = self._clock.now()
+        machine = await self._write_to_running(vm, lambda resource: happenings.reset(resource, now))
+        with _answering():
+            await machine.reset()
+
+    async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
+        """Note the console user, and give the display a new password."""
+        machine = await self._write_to_running(vm, lambda resource: happenings.asked_for_console(resource, user.name))
+        password = new_password()
+        with _answering():
+            await machine.take_password(password)
+        return DisplayOffer(engine=ENGINE, password=password)
+
+    async def connect_display(self, vm: VirtualMachine) -> VncDisplay:
+        """Connect to the display's socket."""
+        machine = self._machine(vm.name)
+        with _answering():
+            return await VncDisplay.connect(machine.places.vnc, self.start_timeout)
+
+    # Inside.
+
+    async def _begin(self, ledger: Ledger) -> bool:
+        settings = self._settings()
+        try:
+            await asyncio.to_thread(prepare_run_dir, settings.run_dir)
+            await ledger.open()
+        except BackendUnavailable as error:
+            self._why_not = error
+            return False
+        self._fleet = Fleet(ledger, self._clock, settings)
+        self._fleet.start()
+        return True
+
+    async def _take_over(self, ledger: Ledger) -> None:
+        while not await self._begin(ledger):  # noqa: ASYNC110  # what ends the wait is in another process
+            await asyncio.sleep(_RETRY_EVERY)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            state_dir=Path(self.state_dir),
+            run_dir=Path(self.run_dir),
+            image_cache=Path(self.image_cache),
+            program=self.qemu,
+            accelerator=self.accelerator,
+            start_timeout=self.start_timeout,
+            boot_timeout=self.boot_timeout,
+        )
+
+    def _serving(self) -> Ledger:
+        if self._ledger is None or self._fleet is None:
+            raise BackendUnavailable(str(self._why_not), code=self._why_not.code)
+        return self._ledger
+
+    def _machine(self, name: str) -> Machine:
+        self._serving()
+        if self._fleet and (machine := self._fleet.machine(name)):
+            return machine
+        message = f'The VM "{name}" is not running.'
+        raise BackendUnavailable(message)
+
+    async def _write(self, vm: VirtualMachine, change: Callable[[Resource], Resource]) -> VirtualMachine:
+        stored = await self._serving().edit(VM_KIND, vm.name, change, vm.version)
+        return _vm(stored)
+
+    async def _write_status(self, vm: VirtualMachine, change: Callable[[Resource], Resource]) -> VirtualMachine:
+        return await self._write(vm, lambda resource: {**resource, "status": change(resource["status"])})
+
+    async def _write_to_running(self, vm: VirtualMachine, change: Callable[[Resource], Resource]) -> Machine:
+        """Give the VM's machine, after the change; of a VM that is off, say first whether it is as it was read."""
+        machine = None
+        with suppress(BackendUnavailable):
+            machine = self._machine(vm.name)
+        await self._write(vm, change if machine else lambda resource: resource)
+        return machine or self._machine(vm.name)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (MonitorError, OSError) as error:
+        message = f"The VM does not answer: {str(error) or 'it took too long'}."
+        raise BackendUnavailable(message) from error
+
+
+def _event(change: Everything | Stored) -> Event:
+    if isinstance(change, Everything):
+        pools = tuple(_pool(stored) for stored in change.resources if stored.kind == POOL_KIND)
+        vms = tuple(_vm(stored) for stored in change.resources if stored.kind == VM_KIND)
+        return Listed(pools, vms, change.version)
+    if change.resource is None:
+        gone = VmDeleted if change.kind == VM_KIND else PoolDeleted
+        return gone(change.name, change.version)
+    return VmChanged(_vm(change)) if change.kind == VM_KIND else PoolChanged(_pool(change))
+
+
+def _vm(stored: Stored) -> VirtualMachine:
+    return resources.vm_from_resource(stored.resource or {}, stored.version)
+
+
+def _pool(stored: Stored) -> Pool:
+    return resources.pool_from_resource(stored.resource or {}, stored.version)

@@ -1,0 +1,92 @@
+"""Writes down what happens to a VM's machine, as VM-Operator's runner does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vmpool_ext.backends.qemu import happenings
+from vmpool_ext.backends.resources import VM_KIND
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from vmpool_ext.backends.qemu.command_line import Size
+    from vmpool_ext.backends.qemu.ledger import Ledger
+    from vmpool_ext.backends.resources import Resource
+    from vmpool_ext.broker.ports import Clock
+
+    Happening = Callable[[Resource, datetime], Resource]
+
+_log = logging.getLogger(__name__)
+_RETRY_EVERY = 1
+
+
+class Chronicle:
+    """One VM's."""
+
+    def __init__(self, vm: str, ledger: Ledger, clock: Clock) -> None:
+        self._vm = vm
+        self._ledger = ledger
+        self._clock = clock
+
+    async def starting(self, size: Size | None) -> None:
+        """QEMU is about to be started."""
+        await self._note(lambda vm, now: happenings.starting(vm, now, size))
+
+    async def running(self, version: str) -> None:
+        """QEMU runs; a machine that was found again goes on as it was."""
+        await self._note(lambda vm, now: happenings.running(vm, now, f"qemu {version}"))
+
+    async def booted(self) -> None:
+        """The guest's agent has greeted."""
+        await self._note(happenings.booted)
+
+    async def reset(self) -> None:
+        """The guest begins anew."""
+        await self._note(happenings.reset)
+
+    async def not_booted(self, message: str) -> None:
+        """No greeting came in time."""
+        await self._note(lambda vm, now: happenings.not_booted(vm, now, message))
+
+    async def console(self, *, connected: bool) -> None:
+        """Somebody looks at the display, or nobody does any more."""
+        await self._note(lambda vm, now: happenings.console(vm, now, connected=connected))
+
+    async def terminating(self) -> None:
+        """The machine is being switched off."""
+        await self._note(happenings.terminating)
+
+    async def stopped(self, message: str = "") -> None:
+        """The machine is off, as it was wanted."""
+        await self._note(lambda vm, now: happenings.off(vm, now, happenings.VM_STOPPED, message))
+
+    async def stopped_by_itself(self, message: str, reason: str = happenings.VM_STOPPED) -> None:
+        """The machine is off though it was wanted: it is not wanted any more, until somebody starts it again."""
+        await self._note(lambda vm, now: happenings.not_wanted(happenings.off(vm, now, reason, message)))
+
+    async def _note(self, happening: Happening) -> None:
+        """Write until it is written: what has happened stays true while the disk is full."""
+        change = partial(_apply, happening, self._clock.now())
+        told = ""
+        while True:
+            try:
+                await self._ledger.edit(VM_KIND, self._vm, change)
+            except BackendUnavailable as error:
+                if str(error) != told:
+                    _log.warning("vm %s: what happened cannot be written yet: %s", self._vm, error)
+                told = str(error)
+                await asyncio.sleep(_RETRY_EVERY)
+            except AssignmentConflict:
+                return  # The VM is gone, and its story with it.
+            else:
+                return
+
+
+def _apply(happening: Happening, now: datetime, vm: Resource) -> Resource:
+    return happening(vm, now)

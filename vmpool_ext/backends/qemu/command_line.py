@@ -1,0 +1,179 @@
+"""The command line of a VM: its definition in QEMU's words.
+
+Whatever a definition says stays inside the one option that it is for: numbers are numbers, names are checked, and in
+paths commas are doubled, as QEMU asks for it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.backends.qemu.store import check_name
+from vmpool_ext.domain.errors import InvalidDefinition
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmpool_ext.backends.qemu.guest_image import GuestImage
+    from vmpool_ext.backends.qemu.places import Places
+
+GUEST_ANNOTATION = "vmpool-ext.jupyter.org/guest"
+DEMO_GUEST = "demo"
+
+DEFAULT_RAM = "1G"
+DEFAULT_POWERDOWN_TIMEOUT = 900
+
+_MOST_CPUS = 255
+_MEBIBYTE = 2**20
+_MOST_RAM = 2**44
+
+# As in the CRD's examples: Kubernetes' quantities, with or without a "B" behind.
+_QUANTITY = re.compile(r"\s*([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([kKMGT]?)(i?)B?\s*")
+_POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
+
+_SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+
+# Nothing of the host can be reached from the guest, its loopback least of all.
+_NETWORK = "user,id=net0,restrict=on"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a VM is given."""
+
+    cpus: str
+    """The value of QEMU's option ``-smp``."""
+    cpu_count: int
+    mebibytes: int
+
+
+def command_line(
+    resource: Mapping[str, Any], places: Places, program: str, accelerator: tuple[str, ...], image: GuestImage | None
+) -> list[str]:
+    """Give the arguments that start the VM, or raise `InvalidDefinition`."""
+    name = check_name(resource["metadata"]["name"])
+    size = size_of(resource)
+    return [
+        program,
+        *("-name", f"guest={name},debug-threads=on"),
+        *("-no-user-config", "-nodefaults", "-sandbox", _SANDBOX),
+        *("-machine", "q35,usb=off,dump-guest-core=off", *accelerator),
+        *("-m", f"{size.mebibytes}M", "-smp", size.cpus),
+        *_monitor(places),
+        *_agent(places),
+        *("-device", "virtio-rng-pci"),
+        *("-chardev", f"file,id=serial0,path={_value(places.serial)}", "-serial", "chardev:serial0"),
+        *("-display", "none", "-device", "VGA", "-vnc", f"unix:{_value(places.vnc)},password=on"),
+        *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
+        *_boot(image, name),
+    ]
+
+
+def guest_of(resource: Mapping[str, Any]) -> str | None:
+    """Tell which of our own guests the VM boots, if any."""
+    annotations = resource["metadata"].get("annotations")
+    guest = annotations.get(GUEST_ANNOTATION) if isinstance(annotations, Mapping) else None
+    if guest not in (None, DEMO_GUEST):
+        message = f'There is no guest "{str(guest)[:32]}": the annotation {GUEST_ANNOTATION} knows "{DEMO_GUEST}".'
+        raise InvalidDefinition(message)
+    return guest if guest is None else DEMO_GUEST
+
+
+def powerdown_timeout(resource: Mapping[str, Any]) -> float:
+    """Tell how many seconds the guest is given to shut down by itself; the default for what is no number."""
+    given = _vm(resource).get("powerdownTimeout")
+    usable = isinstance(given, int) and not isinstance(given, bool) and given >= 0
+    return float(given) if usable else DEFAULT_POWERDOWN_TIMEOUT  # type: ignore[arg-type]  # usable is an int
+
+
+def size_of(resource: Mapping[str, Any]) -> Size:
+    """Read how many processors and how much memory the VM gets now, or raise `InvalidDefinition`."""
+    vm = _vm(resource)
+    topology, most = _topology(vm)
+    current = min(_count(vm, "currentCpus", 0) or most, most)
+    ram = vm.get("currentRam") or vm.get("maximumRam") or DEFAULT_RAM
+    mebibytes = math.ceil(parse_quantity(ram) / _MEBIBYTE)
+    return Size(f"cpus={current},maxcpus={most}{topology}", current, mebibytes)
+
+
+def parse_quantity(text: object) -> int:
+    """Read an amount of memory in bytes.
+
+    >>> parse_quantity("128Mi"), parse_quantity("1GiB"), parse_quantity("1G"), parse_quantity("0.5Gi")
+    (134217728, 1073741824, 1000000000, 536870912)
+    >>> parse_quantity("128Mi,share=on")
+    Traceback (most recent call last):
+    vmpool_ext.domain.errors.InvalidDefinition: The memory "128Mi,share=on" is not an amount such as 512Mi or 4G.
+    """
+    match = _QUANTITY.fullmatch(str(text))
+    if match:
+        base = 1024 if match[3] else 1000
+        amount = int(Decimal(match[1]) * base ** _POWERS[match[2]])
+        if 0 < amount <= _MOST_RAM:
+            return amount
+    message = f'The memory "{str(text)[:32]}" is not an amount such as 512Mi or 4G.'
+    raise InvalidDefinition(message)
+
+
+def _monitor(places: Places) -> tuple[str, ...]:
+    chardev = f"socket,id=mon,path={_value(places.qmp)},server=on,wait=off"
+    return "-chardev", chardev, "-mon", "chardev=mon,mode=control"
+
+
+def _agent(places: Places) -> tuple[str, ...]:
+    chardev = f"socket,id=agent,path={_value(places.agent)},server=on,wait=off"
+    port = "virtserialport,id=channel1,name=org.jdrupes.vmop_agent.0,chardev=agent"
+    return "-device", "virtio-serial-pci", "-chardev", chardev, "-device", port
+
+
+def _boot(image: GuestImage | None, name: str) -> tuple[str, ...]:
+    if image is None:
+        return ()
+    append = f"console=ttyS0 console=tty0 quiet loglevel=3 vm.name={name}"
+    # Absolute, so that no path is taken for an option.
+    return "-kernel", str(image.kernel.absolute()), "-initrd", str(image.initrd.absolute()), "-append", append
+
+
+def _topology(vm: Mapping[str, Any]) -> tuple[str, int]:
+    """Give the rest of ``-smp`` and the number of processors at most."""
+    given = vm.get("cpuTopology")
+    if not isinstance(given, Mapping):
+        return "", _count(vm, "maximumCpus", 1) or 1
+    # The CRD's default of 0 means that nothing is said.
+    parts = {
+        "sockets": _count(given, "sockets", 1) or 1,
+        "dies": _count(given, "diesPerSocket", 0) or 1,
+        "cores": _count(given, "coresPerDie", 0) or 1,
+        "threads": _count(given, "threadsPerCore", 0) or 1,
+    }
+    most = math.prod(parts.values())
+    if most > _MOST_CPUS:
+        message = f"A VM cannot have {most} processors: {_MOST_CPUS} is the most."
+        raise InvalidDefinition(message)
+    return "".join(f",{key}={value}" for key, value in parts.items()), most
+
+
+def _count(part: Mapping[str, Any], key: str, default: int) -> int:
+    value = part.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_CPUS:
+        message = f"{key} is a number from 0 to {_MOST_CPUS}, not {str(value)[:32]!r}."
+        raise InvalidDefinition(message)
+    return value
+
+
+def _vm(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    spec = resource.get("spec")
+    vm = spec.get("vm") if isinstance(spec, Mapping) else None
+    return vm if isinstance(vm, Mapping) else {}
+
+
+def _value(path: Path) -> str:
+    """Write a path so that it ends where it ends: a comma would begin the next setting."""
+    return str(path).replace(",", ",,")

@@ -1,0 +1,162 @@
+"""Brings machines up, and finds those that an earlier server left running."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.backends.qemu.accelerator import accelerator_options
+from vmpool_ext.backends.qemu.command_line import command_line, guest_of
+from vmpool_ext.backends.qemu.guest_image import GuestImage, find_image
+from vmpool_ext.backends.qemu.machine import Machine
+from vmpool_ext.backends.qemu.places import Places, prepare_run_dir, short_name
+from vmpool_ext.backends.qemu.process import Process, Record, find, find_program, last_words, spawn
+from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
+from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
+
+if TYPE_CHECKING:
+    from vmpool_ext.backends.resources import Resource
+
+DEFAULT_PROGRAM = "qemu-system-x86_64"
+
+
+class StartFailed(Exception):
+    """A machine does not come up: says what happened and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How machines are made here."""
+
+    state_dir: Path
+    run_dir: Path
+    image_cache: Path
+    program: str
+    accelerator: str
+    start_timeout: float
+    boot_timeout: float
+
+
+class Launcher:
+    """Makes machines of definitions."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def launch(self, resource: Resource) -> Machine:
+        """Start the VM's machine, or raise `StartFailed` and leave nothing running."""
+        name = resource["metadata"]["name"]
+        # In one thread call: whoever is cancelled meanwhile leaves a process with a record, not one that nobody finds.
+        process = Process(await asyncio.to_thread(self._spawn, resource))
+        try:
+            return await self._control(process, self._places(name))
+        except MonitorError:
+            words = await self._why_no_answer(process, name)
+            await self.forget(name)
+            raise StartFailed(words) from None
+        except BaseException:
+            process.close()
+            raise
+
+    async def find(self, name: str) -> Machine | None:
+        """Give the VM's machine if it is on; one that does not answer is ended, since nobody could ever stop it."""
+        found = await asyncio.to_thread(self._find, name)
+        if found is None:
+            return None
+        process, places = Process(found[0]), found[1]
+        try:
+            return await self._control(process, places)
+        except MonitorError:
+            await _end(process)
+            return None
+        except BaseException:
+            process.close()
+            raise
+
+    async def forget(self, name: str) -> None:
+        """Remove the record of a machine that is off; one that stays is of a process that there is no more."""
+        with suppress(OSError):
+            await asyncio.to_thread(self._record(name).unlink)
+
+    async def last_words(self, name: str) -> str:
+        """Give the end of what the VM's QEMU said."""
+        return await asyncio.to_thread(last_words, self._places(name).output)
+
+    async def _control(self, process: Process, places: Places) -> Machine:
+        """Connect to the monitor while the process lives."""
+        connecting = asyncio.ensure_future(Qmp.connect(places.qmp, self._settings.start_timeout))
+        try:
+            first: set[asyncio.Future[Any]] = {connecting, process.exited}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not connecting.done():
+                connecting.cancel()
+                await asyncio.wait({connecting})
+        if connecting.cancelled():
+            message = "QEMU ended"
+            raise MonitorError(message)
+        return Machine(process, connecting.result(), places)
+
+    async def _why_no_answer(self, process: Process, name: str) -> str:
+        if not process.exited.done():
+            await _end(process)
+            return f"QEMU did not answer within {self._settings.start_timeout:g} seconds. Press Start to try again."
+        process.close()
+        return f"{process.exited.result()}: {await self.last_words(name) or 'it did not say why'}"
+
+    def _spawn(self, resource: Resource) -> int:
+        name = resource["metadata"]["name"]
+        places = self._places(name)
+        try:
+            argv = self._command_line(resource, places)
+            prepare_run_dir(self._settings.run_dir)
+            places.directory.mkdir(mode=0o700, exist_ok=True)
+            return spawn(argv, name, places, self._record(name))
+        except (InvalidDefinition, BackendUnavailable) as error:
+            raise StartFailed(str(error)) from error
+        except OSError as error:
+            message = f"QEMU cannot be started: {error}."
+            raise StartFailed(message) from error
+
+    def _command_line(self, resource: Resource, places: Places) -> list[str]:
+        accelerator = accelerator_options(self._settings.accelerator)
+        return command_line(resource, places, self._program(), accelerator, self._image(resource))
+
+    def _program(self) -> str:
+        wanted = self._settings.program
+        if program := find_program(wanted):
+            return program
+        if wanted == DEFAULT_PROGRAM:
+            message = "QEMU is not installed: apt install qemu-system-x86"
+        else:
+            message = f'There is no program "{wanted}": mend the setting QemuBackend.qemu.'
+        raise StartFailed(message)
+
+    def _image(self, resource: Resource) -> GuestImage | None:
+        if guest_of(resource) is None:
+            return None
+        if image := find_image(self._settings.image_cache):
+            return image
+        message = "The demo guest is not built: run jupyter vmpool demo"
+        raise StartFailed(message)
+
+    def _find(self, name: str) -> tuple[int, Places] | None:
+        record = Record.read(self._record(name))
+        pidfd = find(record) if record and record.vm == name else None
+        return (pidfd, Places(Path(record.directory))) if record and pidfd is not None else None
+
+    def _places(self, name: str) -> Places:
+        return Places(self._settings.run_dir / short_name(name))
+
+    def _record(self, name: str) -> Path:
+        # With the state, which lasts, not with the sockets: a log-out may take those while QEMU goes on.
+        return self._settings.state_dir / "machines" / f"{short_name(name)}.json"
+
+
+async def _end(process: Process) -> None:
+    process.kill()
+    await asyncio.shield(process.exited)
+    process.close()
