@@ -68,7 +68,6 @@ class DemoApp(JupyterApp):
             f"--VmPoolExtension.user={USER}",
             "--QemuBackend.stop_vms_on_exit=True",
             "--ServerApp.answer_yes=True",
-            "--LabApp.news_url=None",  # a demo asks nothing of the network
             *self.extra_args,
         ]
         # Jupyter wants to be told so; who runs a demo as root has been told by their own prompt.

@@ -130,6 +130,8 @@ def page(browser, lab):
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{lab.base}lab?token={lab.token}")
     page.locator("#jupyterlab-splash").wait_for(state="detached")
+    # JupyterLab's own question about news.
+    page.get_by_role("button", name="No", exact=True).click()
     yield page
     RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "last.png")

@@ -1,0 +1,76 @@
+"""The extension as Jupyter Server loads it: options, a backend that cannot be loaded, starting and stopping."""
+
+import getpass
+
+import pytest
+from traitlets import TraitError
+
+from vmpool_ext.server_extension import VmPoolExtension
+
+
+@pytest.fixture
+def traits():
+    return {}
+
+
+@pytest.fixture
+def jp_server_config(jp_server_config, traits):
+    jp_server_config["VmPoolExtension"].update(traits)
+    return jp_server_config
+
+
+class WithoutUser:
+    @pytest.fixture
+    def traits(self):
+        return {"user": ""}
+
+
+class TestWithoutUser(WithoutUser):
+    async def test_the_user_is_the_account_that_the_server_runs_as(self, call):
+        """Never Jupyter's own name, which is made up anew for every browser."""
+        names = {(await call("GET", "me"))[1]["user"] for _ in range(3)}
+
+        assert names == {getpass.getuser()}
+
+
+class TestWithoutBackend:
+    @pytest.fixture
+    def traits(self):
+        return {"backend_class": "vmpool_ext.backends.flying.FlyingBackend"}
+
+    async def test_the_server_starts_and_says_why_there_are_no_pools(self, call, open_socket):
+        status, body = await call("GET", "pools")
+        assert (status, body["code"]) == (503, "backend-unavailable")
+        assert "FlyingBackend" in body["message"]
+
+        assert (await call("POST", "pools/demo/start"))[0] == 503
+        health = (await call("GET", "health"))[1]
+        assert (health["status"], health["problem"]["code"]) == ("degraded", "backend-unavailable")
+
+    async def test_the_panel_is_told(self, open_socket):
+        socket = await open_socket("updates")
+        while '"loading"' in (picture := await socket.read_message()):
+            pass
+
+        assert "FlyingBackend" in picture
+
+
+class TestAdministrator:
+    @pytest.fixture
+    def traits(self):
+        return {"administrator": True}
+
+    async def test_an_administrator_is_told_to_be_one(self, call):
+        assert (await call("GET", "me"))[1]["administrator"] is True
+
+
+@pytest.mark.parametrize("name", ["ann smith", "-ann", 'ann"', "a" * 65])
+def test_a_name_that_could_break_something_is_refused_at_the_start(name):
+    with pytest.raises(TraitError):
+        VmPoolExtension(user=name)
+
+
+async def test_stopping_lets_go_of_the_broker(extension):
+    await extension.stop_extension()
+
+    assert extension._running.done()
