@@ -36,7 +36,7 @@ test-fast: $(VENV)/.dev-ready
 
 test-js: $(VENV)/.dev-ready
 	@echo "==> Testing with jest"
-	@cd labextension && jlpm --silent test --ci
+	@cd labextension && jlpm test --ci
 
 check: $(VENV)/.dev-ready
 	@echo "==> Checking: ruff, mypy, import contracts, eslint, prettier, tsc"

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from vmpool_ext.backends.qemu import agent
+from vmpool_ext.backends.qemu.agent import GREETING, Caller
 from vmpool_ext.backends.qemu.qmp import MonitorError
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _END_FOLLOWS_WITHIN = 2
 """Seconds between the end of the monitor and that of the process."""
-
-_AGENT_RETRY_EVERY = 1
 
 
 class Attendant:
@@ -38,7 +36,8 @@ class Attendant:
     async def attend(self) -> None:
         """Listen until the machine is off."""
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._hear_agent()), group.create_task(self._time_boot())]
+            caller = Caller(self._machine, self._greeted, self._hear_agent)
+            helpers = [group.create_task(caller.call()), group.create_task(self._time_boot())]
             await self._hear_monitor()
             for helper in helpers:
                 helper.cancel()
@@ -96,14 +95,10 @@ class Attendant:
             self._machine.give_up("QEMU did not answer any more and was ended.")
             await asyncio.shield(self._machine.process.exited)
 
-    async def _hear_agent(self) -> None:
-        while True:
-            async with aclosing(agent.replies(self._machine.places.agent)) as replies:
-                async for code in replies:
-                    if code == agent.GREETING:
-                        self._greeted.set()
-                        await self._chronicle.booted()
-            await asyncio.sleep(_AGENT_RETRY_EVERY)
+    async def _hear_agent(self, code: int) -> None:
+        if code == GREETING:
+            self._greeted.set()
+            await self._chronicle.booted()
 
     async def _time_boot(self) -> None:
         while True:

@@ -33,6 +33,7 @@ class Chronicle:
         self._vm = vm
         self._ledger = ledger
         self._clock = clock
+        self._in_order = asyncio.Lock()
 
     async def starting(self, size: Size | None) -> None:
         """QEMU is about to be started."""
@@ -73,6 +74,11 @@ class Chronicle:
     async def _note(self, happening: Happening) -> None:
         """Write until it is written: what has happened stays true while the disk is full."""
         change = partial(_apply, happening, self._clock.now())
+        # What came later must not be overwritten by what came before it and waited for the disk.
+        async with self._in_order:
+            await self._write(change)
+
+    async def _write(self, change: Callable[[Resource], Resource]) -> None:
         told = ""
         while True:
             try:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 GUEST_ANNOTATION = "vmpool-ext.jupyter.org/guest"
 DEMO_GUEST = "demo"
 
+AGENT = "agent"
+"""What QEMU calls the line to the guest's agent."""
+
 DEFAULT_RAM = "1G"
 DEFAULT_POWERDOWN_TIMEOUT = 900
 
@@ -67,8 +70,8 @@ def command_line(
         *_monitor(places),
         *_agent(places),
         *("-device", "virtio-rng-pci"),
-        *("-chardev", f"file,id=serial0,path={_value(places.serial)}", "-serial", "chardev:serial0"),
-        *("-display", "none", "-device", "VGA", "-vnc", f"unix:{_value(places.vnc)},password=on"),
+        *("-chardev", f"file,id=serial0,path={option_value(places.serial)}", "-serial", "chardev:serial0"),
+        *("-display", "none", "-device", "VGA", "-vnc", f"unix:{option_value(places.vnc)},password=on"),
         *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
         *_boot(image, name),
     ]
@@ -121,13 +124,13 @@ def parse_quantity(text: object) -> int:
 
 
 def _monitor(places: Places) -> tuple[str, ...]:
-    chardev = f"socket,id=mon,path={_value(places.qmp)},server=on,wait=off"
+    chardev = f"socket,id=mon,path={option_value(places.qmp)},server=on,wait=off"
     return "-chardev", chardev, "-mon", "chardev=mon,mode=control"
 
 
 def _agent(places: Places) -> tuple[str, ...]:
-    chardev = f"socket,id=agent,path={_value(places.agent)},server=on,wait=off"
-    port = "virtserialport,id=channel1,name=org.jdrupes.vmop_agent.0,chardev=agent"
+    chardev = f"socket,id={AGENT},path={option_value(places.agent)},server=on,wait=off"
+    port = f"virtserialport,id=channel1,name=org.jdrupes.vmop_agent.0,chardev={AGENT}"
     return "-device", "virtio-serial-pci", "-chardev", chardev, "-device", port
 
 
@@ -174,6 +177,6 @@ def _vm(resource: Mapping[str, Any]) -> Mapping[str, Any]:
     return vm if isinstance(vm, Mapping) else {}
 
 
-def _value(path: Path) -> str:
+def option_value(path: Path) -> str:
     """Write a path so that it ends where it ends: a comma would begin the next setting."""
     return str(path).replace(",", ",,")

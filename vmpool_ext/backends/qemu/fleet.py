@@ -15,6 +15,8 @@ from vmpool_ext.backends.resources import VM_KIND
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmpool_ext.backends.qemu.launcher import Settings
     from vmpool_ext.backends.qemu.ledger import Ledger
     from vmpool_ext.backends.qemu.machine import Machine
@@ -48,10 +50,10 @@ class Fleet:
         """End every task, and the machines too if wanted."""
         await _end(self._watching, *self._tasks.values())
         followers = list(self._followers.values())
-        if vms:
-            message = "The server that ran the VM was ended."
-            await asyncio.gather(*(follower.shut_down(_LAST_CALL, message) for follower in followers))
-        await asyncio.gather(*(follower.let_go() for follower in followers))
+        message = "The server that ran the VM was ended."
+        last = [follower.shut_down(_LAST_CALL, message) for follower in followers] if vms else []
+        _log_errors(await asyncio.gather(*last, return_exceptions=True))
+        _log_errors(await asyncio.gather(*(follower.let_go() for follower in followers), return_exceptions=True))
         self._followers.clear()
 
     def machine(self, vm: str) -> Machine | None:
@@ -98,6 +100,12 @@ class Fleet:
                 break
         # Defined anew in the meantime, it gets a new one: nothing waits between here and there.
         del self._followers[name], self._tasks[name]
+
+
+def _log_errors(results: Iterable[BaseException | None]) -> None:
+    for error in results:
+        if error is not None:
+            _log.error("A VM cannot be let go of", exc_info=error)
 
 
 async def _end(*tasks: asyncio.Task[None] | None) -> None:

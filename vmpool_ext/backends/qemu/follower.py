@@ -11,7 +11,7 @@ from vmpool_ext.backends.qemu.attendant import Attendant
 from vmpool_ext.backends.qemu.command_line import DEFAULT_POWERDOWN_TIMEOUT, powerdown_timeout, size_of
 from vmpool_ext.backends.qemu.launcher import StartFailed
 from vmpool_ext.backends.resources import VM_KIND, is_being_deleted, requested_state, vm_from_resource
-from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, InvalidDefinition
 from vmpool_ext.domain.machine import CRASHED, START_FAILED, RequestedState
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.qemu.launcher import Launcher, Settings
     from vmpool_ext.backends.qemu.ledger import Ledger
     from vmpool_ext.backends.qemu.machine import Machine
+    from vmpool_ext.backends.qemu.store import Stored
     from vmpool_ext.backends.resources import Resource
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Follower:
                 if not self._wake.is_set():
                     return
                 continue
-            await self._step(stored.resource)
+            await self._step(stored, stored.resource)
 
     async def let_go(self) -> None:
         """Stop following; the machine stays as it is."""
@@ -80,17 +81,22 @@ class Follower:
 
     async def shut_down(self, within: float, message: str) -> None:
         """Switch the machine off because its server ends: it is not wanted until somebody starts it."""
+        # One that was just being started is not held yet.
+        self.machine = self.machine or await self._launcher.find(self._vm)
         if self.machine:
             await self.machine.shut_down(min(within, self._powerdown_timeout))
             await self._forget()
-            await self._chronicle.stopped_by_itself(message)
+            # A store that cannot be written must not keep the server from ending.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_NEWS_WITHIN):
+                    await self._chronicle.stopped_by_itself(message)
 
     async def give_up(self, message: str) -> None:
         """Switch off a machine that cannot be followed, and say so."""
         await self._switch_off()
         await self._chronicle.stopped_by_itself(message, CRASHED)
 
-    async def _step(self, vm: Resource) -> None:
+    async def _step(self, stored: Stored, vm: Resource) -> None:
         """Do what comes next, or wait until there is something to do."""
         self._powerdown_timeout = powerdown_timeout(vm)
         wanted = requested_state(vm) is RequestedState.RUNNING and not is_being_deleted(vm)
@@ -101,7 +107,7 @@ class Follower:
         elif wanted and not self.machine:
             await self._start(vm)
         elif is_being_deleted(vm):
-            await self._remove()
+            await self._remove(stored.version)
         else:
             self._raise_what_attending_met()
             await self._wake.wait()
@@ -173,9 +179,11 @@ class Follower:
         said = await self._launcher.last_words(self._vm)
         return CRASHED, f"{how} {_START_AGAIN}" + (f" Its last words: {said}" if said else "")
 
-    async def _remove(self) -> None:
+    async def _remove(self, version: int) -> None:
         try:
-            await self._ledger.delete(VM_KIND, self._vm)
+            await self._ledger.delete(VM_KIND, self._vm, version)
+        except AssignmentConflict:
+            _log.info("vm %s: changed while it was being deleted: looked at again", self._vm)
         except BackendUnavailable as error:
             _log.warning("vm %s: cannot be deleted yet: %s", self._vm, error)
             await asyncio.sleep(_RETRY_EVERY)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.errors import BackendUnavailable
@@ -49,8 +50,10 @@ class Holder:
 
     def _sign(self, file: int) -> None:
         name = {"pid": os.getpid(), "host": platform.node(), "serving": self._serving}
-        os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps(name).encode(), 0)
+        # On a full disk the lock holds all the same: the next one is told less.
+        with suppress(OSError):
+            os.ftruncate(file, 0)
+            os.pwrite(file, json.dumps(name).encode(), 0)
 
     def _who(self, file: int) -> str:
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmpool_ext.backends.qemu.accelerator import accelerator_options
 from vmpool_ext.backends.qemu.command_line import command_line, guest_of
@@ -18,7 +20,11 @@ from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmpool_ext.backends.resources import Resource
+
+_T = TypeVar("_T")
 
 DEFAULT_PROGRAM = "qemu-system-x86_64"
 
@@ -49,8 +55,7 @@ class Launcher:
     async def launch(self, resource: Resource) -> Machine:
         """Start the VM's machine, or raise `StartFailed` and leave nothing running."""
         name = resource["metadata"]["name"]
-        # In one thread call: whoever is cancelled meanwhile leaves a process with a record, not one that nobody finds.
-        process = Process(await asyncio.to_thread(self._spawn, resource))
+        process = Process(await _to_the_end(partial(self._spawn, resource), os.close))
         try:
             return await self._control(process, self._places(name))
         except MonitorError:
@@ -63,7 +68,7 @@ class Launcher:
 
     async def find(self, name: str) -> Machine | None:
         """Give the VM's machine if it is on; one that does not answer is ended, since nobody could ever stop it."""
-        found = await asyncio.to_thread(self._find, name)
+        found = await _to_the_end(partial(self._find, name), lambda found: os.close(found[0]) if found else None)
         if found is None:
             return None
         process, places = Process(found[0]), found[1]
@@ -154,6 +159,18 @@ class Launcher:
     def _record(self, name: str) -> Path:
         # With the state, which lasts, not with the sockets: a log-out may take those while QEMU goes on.
         return self._settings.state_dir / "machines" / f"{short_name(name)}.json"
+
+
+async def _to_the_end(work: Callable[[], _T], let_go: Callable[[_T], None]) -> _T:
+    """Have it done in a thread; whoever is cancelled meanwhile goes when it is done, and holds nothing of it."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait({working})
+        if working.exception() is None:
+            let_go(working.result())
+        raise
 
 
 async def _end(process: Process) -> None:

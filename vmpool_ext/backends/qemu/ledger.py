@@ -84,9 +84,9 @@ class Ledger:
 
         return await self._write(partial(Store.write, kind=kind, name=name, change=existing, if_version=if_version))
 
-    async def delete(self, kind: str, name: str) -> None:
-        """Remove a resource, if there is one."""
-        await self._write(partial(Store.delete, kind=kind, name=name))
+    async def delete(self, kind: str, name: str, if_version: int | None = None) -> None:
+        """Remove a resource, if there is one; with a version, if it is still of that, else `AssignmentConflict`."""
+        await self._write(partial(Store.delete, kind=kind, name=name, if_version=if_version))
 
     async def _ask(self, question: Callable[[Store], _T]) -> _T:
         if self._store is None:

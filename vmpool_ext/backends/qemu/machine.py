@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vmpool_ext.backends.qemu.command_line import AGENT
 from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Machine:
 
     async def take_password(self, password: str) -> None:
         """Let the display take connections with this password for some seconds."""
+        # Whatever fails on the way, no password is left that is good for ever, nor one of before that is good again.
+        await self.monitor.execute("expire_password", protocol="vnc", time="now")
         await self.monitor.execute("set_password", protocol="vnc", password=password)
         await self.monitor.execute("expire_password", protocol="vnc", time=f"+{_PASSWORD_LASTS}")
 
@@ -77,6 +80,11 @@ class Machine:
         """Tell who is connected to the display, by the names of their sockets."""
         told = await self.monitor.execute("query-vnc")
         return {client["service"] for client in told.get("clients", [])}
+
+    async def has_agent(self) -> bool:
+        """Whether somebody in the guest holds the other end of the agent's line."""
+        told = await self.monitor.execute("query-chardev")
+        return any(line["frontend-open"] for line in told if line["label"] == AGENT)
 
     async def has_internal_error(self) -> bool:
         """Whether the accelerator gave the guest up."""

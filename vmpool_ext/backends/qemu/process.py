@@ -12,10 +12,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmpool_ext.backends.qemu.command_line import option_value
+from vmpool_ext.backends.qemu.places import Places
+
 if TYPE_CHECKING:
-    from vmpool_ext.backends.qemu.places import Places
+    from collections.abc import Iterable
+
+
+_NOT_BEGUN = 0
+_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "QEMU_MODULE_DIR")
+"""What QEMU is told; the server's own environment has tokens in it."""
 
 _LONGEST_WORDS = 256
+_LONGEST_OUTPUT = 8192
 _START_TIME_FIELD = 19
 """Of /proc/PID/stat, counted from behind the program's name: field 22."""
 
@@ -34,6 +43,7 @@ class Record:
         """Keep the record, whole or not at all."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(path)
 
@@ -91,41 +101,56 @@ def spawn(argv: list[str], vm: str, places: Places, record: Path) -> int:
         (os.POSIX_SPAWN_OPEN, 1, str(places.output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    directory = str(places.directory)
+    # Whoever is killed between beginning a process and noting which one it is leaves this: enough to look for it.
+    Record(vm, _NOT_BEGUN, "", directory).write(record)
     # Not subprocess: its objects kill or bemoan what is still running when they go.
-    pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=files, setsid=True)
+    pid = os.posix_spawn(argv[0], argv, environment, file_actions=files, setsid=True)
     pidfd = os.pidfd_open(pid)
-    try:
-        Record(vm, pid, _start_time(pid), str(places.directory)).write(record)
-    except OSError:
-        # Nobody would find it again.
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        os.waitid(os.P_PIDFD, pidfd, os.WEXITED)
-        os.close(pidfd)
-        raise
+    with suppress(OSError):
+        Record(vm, pid, _start_time(pid), directory).write(record)
     return pidfd
 
 
 def find(record: Record) -> int | None:
     """Give a descriptor of the recorded process if it still runs that VM."""
-    try:
-        pidfd = os.pidfd_open(record.pid)
-    except OSError:
-        return None
-    # Looked at after it was opened: from here on its number cannot become another's.
-    with suppress(OSError):
-        if _start_time(record.pid) == record.started and _is_guest(record.pid, record.vm):
-            return pidfd
-    os.close(pidfd)
-    return None
+    # A server's lock is held until what it has just begun is QEMU, or is no more: now it is there, if it ever will be.
+    numbers = _all_processes() if record.pid == _NOT_BEGUN else [record.pid]
+    return next((found for pid in numbers if (found := _open(pid, record)) is not None), None)
 
 
 def last_words(output: Path) -> str:
     """Give the end of what QEMU said, on one line."""
     try:
-        text = output.read_text(errors="replace")
+        with output.open("rb") as file:
+            file.seek(max(0, output.stat().st_size - _LONGEST_OUTPUT))
+            text = file.read(_LONGEST_OUTPUT).decode(errors="replace")
     except OSError:
         return ""
     return " ".join(text.split())[-_LONGEST_WORDS:]
+
+
+def _all_processes() -> Iterable[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _open(pid: int, record: Record) -> int | None:
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    # Looked at after it was opened: from here on its number cannot become another's.
+    with suppress(OSError):
+        if _owner(pid) == os.getuid() and record.started in ("", _start_time(pid)) and _runs(pid, record):
+            return pidfd
+    os.close(pidfd)
+    return None
+
+
+def _owner(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("\nUid:")[2].split()[0])
 
 
 def _start_time(pid: int) -> str:
@@ -133,9 +158,12 @@ def _start_time(pid: int) -> str:
     return stat.rpartition(")")[2].split()[_START_TIME_FIELD]
 
 
-def _is_guest(pid: int, vm: str) -> bool:
+def _runs(pid: int, record: Record) -> bool:
+    """Whether it is that VM's, and its monitor is where it should be."""
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return any(one.split(b",")[0] == b"guest=" + vm.encode() for one in arguments)
+    monitor = os.fsencode(f",path={option_value(Places(Path(record.directory)).qmp)},")
+    is_guest = any(one.split(b",")[0] == b"guest=" + record.vm.encode() for one in arguments)
+    return is_guest and any(monitor in one for one in arguments)
 
 
 def _how_it_ended(pidfd: int) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qemu.qmp import Message
 
 EVENTS = ("SHUTDOWN", "RESET", "STOP", "VNC_INITIALIZED", "VNC_DISCONNECTED")
+_SAME_EACH_TIME = {"RESET", "STOP"}
 
 _PATIENCE = 10
 """Seconds for the answer to a command."""
@@ -37,10 +38,15 @@ class _Events(EventListener):
     def __init__(self) -> None:
         super().__init__(EVENTS)
         self._coming: asyncio.Queue[Message | None] = asyncio.Queue()
+        self._untold: set[str] = set()
 
     async def put(self, event: Message) -> None:
-        if self.accept(event):
-            self._coming.put_nowait(event)
+        # A guest can reset itself faster than that can be written down: once is enough until somebody has heard it.
+        if not self.accept(event) or event["event"] in self._untold:
+            return
+        if event["event"] in _SAME_EACH_TIME:
+            self._untold.add(event["event"])
+        self._coming.put_nowait(event)
 
     def end(self) -> None:
         """Nothing comes after what has come."""
@@ -48,7 +54,10 @@ class _Events(EventListener):
 
     async def next(self) -> Message | None:
         """Wait for the next event; None if there will be none."""
-        return await self._coming.get()
+        event = await self._coming.get()
+        if event is not None:
+            self._untold.discard(event["event"])
+        return event
 
 
 class Qmp:

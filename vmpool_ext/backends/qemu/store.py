@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,7 @@ class Store:
         self._path = path
         with self._telling():
             # Transactions are begun by hand: Python's own begin them late, after the reading that they must cover.
+            _keep_private(path)
             self._database = sqlite3.connect(path, isolation_level=None, timeout=2)
             self._prepare()
 
@@ -112,9 +113,10 @@ class Store:
             self._database.execute(query, (kind, name, written.version, json.dumps(resource)))
             return written
 
-    def delete(self, kind: str, name: str) -> Stored | None:
-        """Remove a resource; None if there was none."""
+    def delete(self, kind: str, name: str, if_version: int | None = None) -> Stored | None:
+        """Remove a resource; None if there was none. With a version: only if it is still of that, as for `write`."""
         with self._telling(), self._transaction():
+            _require(self.get(kind, name), name, if_version)
             query = "DELETE FROM resources WHERE kind = ? AND name = ?"
             if not self._database.execute(query, (kind, name)).rowcount:
                 return None
@@ -156,6 +158,14 @@ class Store:
         except sqlite3.Error as error:
             message = f"The store {self._path} cannot be used: {error}. Check its disk and its permissions."
             raise BackendUnavailable(message) from error
+
+
+def _keep_private(path: Path) -> None:
+    """Have the file there, for its owner only: definitions hold what guests are set up with, passwords among it."""
+    # SQLite gives the files beside it the same mode. What others own is theirs to close.
+    with suppress(OSError):
+        path.touch(mode=0o600)
+        path.chmod(0o600)
 
 
 def _require(old: Stored | None, name: str, version: int | None) -> None:
