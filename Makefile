@@ -14,7 +14,7 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
 BUNDLE := vmpool_ext/labextension/package.json
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check test-fast test-js clean
+.PHONY: help run test check test-fast test-js bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
+	@echo "make bench      measure, and print the figures"
 	@echo "make clean      remove what the other commands made"
 
 run: $(VENV)/.run-ready
@@ -47,6 +48,9 @@ check: $(VENV)/.dev-ready
 	@cd labextension && jlpm lint:check
 	@cd labextension && jlpm typecheck
 
+bench: $(VENV)/.dev-ready
+	@$(BIN)/python -m benchmarks
+
 clean:
 	rm -rf $(VENV) labextension/node_modules labextension/lib vmpool_ext/labextension vmpool_ext/_version.py
 
@@ -69,24 +73,26 @@ $(BUNDLE): $(VENV)/.node-ready $(LAB_SOURCES)
 	@cd labextension && jlpm install --immutable && jlpm build:prod
 	@touch $@
 
-# The bundle is linked, not copied, so that building it anew is enough.
-define link_bundle
-mkdir -p $(VENV)/share/jupyter/labextensions
-rm -rf $(VENV)/share/jupyter/labextensions/vmpool-ext
-ln -s $(CURDIR)/vmpool_ext/labextension $(VENV)/share/jupyter/labextensions/vmpool-ext
+# The bundle is linked, not copied, so that building it anew is enough; taken away before pip would write through it.
+, := ,
+LINK := $(VENV)/share/jupyter/labextensions/vmpool-ext
+
+define install
+rm -rf $(LINK)
+$(PIP) --editable '.[$(1)]'
+rm -rf $(LINK)
+ln -s $(CURDIR)/vmpool_ext/labextension $(LINK)
 endef
 
 $(VENV)/.run-ready: $(BUNDLE) pyproject.toml constraints.txt
 	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86
 	@echo "==> Installing Python packages"
-	@$(PIP) --editable '.[qemu,lab]'
-	@$(link_bundle)
+	@$(call install,qemu$(,)lab)
 	@touch $@
 
 $(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt
 	@echo "==> Installing Python packages for development"
-	@$(PIP) --editable '.[dev]'
-	@$(link_bundle)
+	@$(call install,dev)
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/.dev-ready

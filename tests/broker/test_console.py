@@ -5,7 +5,14 @@ import asyncio
 import pytest
 
 from tests.builders import a_pool, a_user
-from vmpool_ext.domain.errors import InvalidTicket, NothingAssigned, NotRunning, PermissionMissing, VmNotFound
+from vmpool_ext.domain.errors import (
+    InvalidTicket,
+    NothingAssigned,
+    NotRunning,
+    PermissionMissing,
+    PoolNotFound,
+    VmNotFound,
+)
 
 ANN, BOB = a_user("ann"), a_user("bob")
 
@@ -127,3 +134,11 @@ async def test_the_permission_is_asked_at_every_opening(with_a_vm, backend, sett
 
     with pytest.raises(PermissionMissing):
         await with_a_vm.open_console(ANN, "win11")
+
+
+async def test_an_open_console_ends_with_its_pool(with_a_vm, backend):
+    ended = await _open(with_a_vm)
+
+    backend.delete_pool("win11")
+
+    assert isinstance(await asyncio.wait_for(ended, 5), PoolNotFound)
