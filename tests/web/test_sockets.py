@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
+from tornado.websocket import WebSocketClosedError
 
 from tests.builders import a_pool
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
@@ -99,6 +101,16 @@ async def test_a_ticket_that_is_not_good_closes_with_its_own_code(offer, open_so
     assert await _closed_with(await _connect(open_socket, offer, ticket="")) == 4401
     assert await _closed_with(await _connect(open_socket, offer, vm="demo-2")) == 4401
     assert await _closed_with(await _connect(open_socket, offer)) == 4401, "spent by the try on another VM"
+
+
+async def test_what_is_sent_with_a_ticket_that_is_not_good_goes_nowhere(offer, open_socket, caplog):
+    socket = await _connect(open_socket, offer, ticket="guessed")
+    for _ in range(5):
+        with suppress(WebSocketClosedError):
+            await socket.write_message(b"\x01", binary=True)
+
+    assert await _closed_with(socket) == 4401
+    assert "Traceback" not in caplog.text
 
 
 async def test_the_console_is_cut_when_the_vm_is_given_back(offer, open_socket, call, backend):

@@ -39,7 +39,7 @@ class Relay:
     def __init__(self, connect: Callable[[], Awaitable[OpenConsole]], socket: Socket) -> None:
         self._connect = connect
         self._socket = socket
-        self._display: asyncio.Future[Display] = asyncio.get_running_loop().create_future()
+        self._display: asyncio.Future[Display | None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Connect, carry, and close both ends."""
@@ -47,19 +47,24 @@ class Relay:
             console = await self._connect()
         except (Refused, Unavailable) as error:
             log.info("console refused: %s", error.code)
-            self._display.cancel()
             self._socket.leave(_code_of(error))
-            return
+        else:
+            await self._run(console)
+        finally:
+            if not self._display.done():
+                self._display.set_result(None)
+
+    async def receive(self, data: bytes) -> None:
+        """Hand on what the browser sent; what it sends before the display is connected waits."""
+        if display := await self._display:
+            await display.write(data)
+
+    async def _run(self, console: OpenConsole) -> None:
         self._display.set_result(console.display)
         try:
             self._socket.leave(await self._carry(console))
         finally:
             await console.display.close()
-
-    async def receive(self, data: bytes) -> None:
-        """Hand on what the browser sent; what it sends before the display is connected waits."""
-        display = await self._display
-        await display.write(data)
 
     async def _carry(self, console: OpenConsole) -> int:
         """Carry until the end, and tell why it is one."""
