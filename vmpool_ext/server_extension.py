@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, TraitError, Unicode, validate
+from traitlets import Bool, TraitError, Unicode
 from traitlets.utils.importstring import import_item
 
 from vmpool_ext._version import __version__
@@ -24,11 +24,8 @@ from vmpool_ext.web.routes import ROUTES
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.serverapp import ServerApp
-    from traitlets import Bunch
 
     from vmpool_ext.broker.ports import Backend
-
-log = logging.getLogger(__name__)
 
 
 class VmPoolExtension(ExtensionApp):
@@ -52,22 +49,19 @@ class VmPoolExtension(ExtensionApp):
         help="Whether whoever uses this server is an administrator of the pools.",
     ).tag(config=True)
 
-    @validate("user")
-    def _usable(self, proposal: Bunch) -> str:
-        name: str = proposal["value"]
-        try:
-            return User(name).name if name else name
-        except UnusableName as error:
-            raise TraitError(str(error)) from error
+    _backend: Backend | None = None
+    _running: asyncio.Task[None] | None = None
 
     def initialize_settings(self) -> None:
         """Wire everything."""
+        # So that what the layers below have to say comes out where the server's own words do.
+        logging.getLogger("vmpool_ext").parent = self.log
+        self._refuse_unusable_name()
         self._backend = self._make_backend()
         self._broker = PoolBroker(self._backend, SystemClock())
-        self._running: asyncio.Task[None] | None = None
         endpoints = Endpoints(self._broker, mode="local", version=__version__)
         self.settings[SETTING] = Served(endpoints, self._user_of)
-        self.log.info("vmpool_ext: mode local, backend %s, user %s", self.backend_class, self.user or "of the account")
+        self.log.info("vmpool_ext: mode local, backend %s, user %s", self.backend_class, self._user_name())
 
     def initialize_handlers(self) -> None:
         """Serve the addresses."""
@@ -78,21 +72,33 @@ class VmPoolExtension(ExtensionApp):
         if self._running:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
-        await self._backend.stop()
+        if self._backend:
+            await self._backend.stop()
 
     async def _start_jupyter_server_extension(self, _: ServerApp) -> None:
         """Begin, now that the server's loop runs."""
-        await self._backend.start()
-        self._running = asyncio.create_task(self._broker.run(), name="vmpool broker")
+        if self._backend:
+            await self._backend.start()
+            self._running = asyncio.create_task(self._broker.run(), name="vmpool broker")
 
     def _make_backend(self) -> Backend:
         """Make the configured backend; where that fails the panel says why, and the rest of the server works."""
         try:
             backend: Backend = import_item(self.backend_class)(clock=SystemClock(), parent=self)
-        except ImportError as error:
-            self.log.exception("vmpool_ext: the backend %s cannot be loaded", self.backend_class)
-            return UnavailableBackend(f"The backend {self.backend_class} cannot be loaded: {error}.")
+        except (ImportError, TraitError) as error:
+            self.log.error("vmpool_ext: the backend cannot be made: %s", error)  # noqa: TRY400  # an option is wrong
+            return UnavailableBackend(f"The backend {self.backend_class} cannot be made: {error}")
         return backend
 
+    def _refuse_unusable_name(self) -> None:
+        """Say at the start what every request will be told: a name that is refused must not become another one."""
+        try:
+            User(self._user_name())
+        except UnusableName as error:
+            self.log.error("vmpool_ext: VmPoolExtension.user: %s", error)  # noqa: TRY400  # an option is wrong
+
+    def _user_name(self) -> str:
+        return self.user or getpass.getuser()
+
     def _user_of(self, _: JupyterHandler) -> User:
-        return User(self.user or getpass.getuser(), administrator=self.administrator)
+        return User(self._user_name(), administrator=self.administrator)

@@ -72,6 +72,15 @@ async def test_only_the_servers_own_pages_get_a_socket(cookie, jp_http_port, jp_
     assert opened is opens
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_another_sites_page_is_forbidden_to_ask(bare_fetch, cookie, method):
+    path = {"GET": "vmpool/api/v1/pools", "POST": "vmpool/api/v1/pools/demo/start"}[method]
+
+    response = await bare_fetch(path, method, {"Cookie": _as_header(cookie), "Origin": "http://evil.example"})
+
+    assert (response.code, json.loads(response.body)["code"]) == (403, "forbidden")
+
+
 async def test_a_click_needs_the_xsrf_token_of_the_page(bare_fetch, cookie, backend):
     headers = {"Cookie": _as_header(cookie)}
     assert (await bare_fetch("vmpool/api/v1/pools", headers=headers)).code == 200

@@ -7,14 +7,14 @@ import pytest
 SHAPE = {"code", "message", "reason"}
 
 
-@pytest.mark.parametrize("body", ["{", "nonsense", b"\xff\xfe", "[" * 100_000, "NaN{"])
+@pytest.mark.parametrize("body", ["{", "nonsense", b"\xff\xfe", "[" * 900, "NaN{"])
 async def test_a_body_that_is_no_json(call, body):
     status, answer = await call("POST", "pools/demo/start", body)
 
     assert (status, answer["code"], set(answer)) == (400, "bad-json", SHAPE)
 
 
-@pytest.mark.parametrize("body", ['{"user": "bob"}', "[]", "null", "1", '"x"'])
+@pytest.mark.parametrize("body", ['{"user": "bob"}', "[]", "null", "1", '"x"', " " * 5000, "[" * 100_000])
 async def test_a_body_that_nobody_reads(call, body):
     status, answer = await call("POST", "pools/demo/start", body)
 
@@ -67,3 +67,10 @@ async def test_what_nobody_foresaw_is_told_without_inner_words(call, backend, ca
     assert (status, answer["code"]) == (500, "internal")
     assert "swordfish" not in json.dumps(answer)
     assert "swordfish" in caplog.text, "whoever reads the log needs it"
+
+
+@pytest.mark.parametrize("path", ["updates", "vms/demo-1/display", "vms/demo-1/display?ticket=%ff"])
+async def test_a_socket_that_is_asked_for_by_plain_http(call, path):
+    status, answer = await call("GET", path)
+
+    assert (status, answer["code"], set(answer)) == (400, "bad-request", SHAPE)

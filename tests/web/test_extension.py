@@ -3,7 +3,6 @@
 import getpass
 
 import pytest
-from traitlets import TraitError
 
 from vmpool_ext.server_extension import VmPoolExtension
 
@@ -64,10 +63,41 @@ class TestAdministrator:
         assert (await call("GET", "me"))[1]["administrator"] is True
 
 
-@pytest.mark.parametrize("name", ["ann smith", "-ann", 'ann"', "a" * 65])
-def test_a_name_that_could_break_something_is_refused_at_the_start(name):
-    with pytest.raises(TraitError):
-        VmPoolExtension(user=name)
+class TestUnusableName:
+    @pytest.fixture
+    def traits(self):
+        return {"user": "a/b"}
+
+    async def test_a_name_that_could_break_something_is_refused_and_never_becomes_another(self, call):
+        for method, path in (("GET", "me"), ("GET", "pools"), ("POST", "pools/demo/start")):
+            status, body = await call(method, path)
+            assert (status, body["code"]) == (422, "unusable-name")
+            assert "a/b" in body["message"]
+
+
+class TestWrongOptionOfTheBackend:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config):
+        jp_server_config["VmPoolExtension"]["backend_class"] = "vmpool_ext.backends.qemu.backend.QemuBackend"
+        jp_server_config["QemuBackend"] = {"accelerator": "steam"}
+        return jp_server_config
+
+    async def test_the_server_starts_and_names_the_option(self, call, extension):
+        status, body = await call("GET", "pools")
+
+        assert (status, body["code"]) == (503, "backend-unavailable")
+        assert "accelerator" in body["message"]
+
+
+async def test_an_extension_that_never_began_is_stopped_without_complaint():
+    await VmPoolExtension().stop_extension()
+
+
+async def test_what_the_broker_says_is_in_the_servers_log(call, extension, capfd, caplog):
+    caplog.set_level("INFO")
+    await call("POST", "pools/demo/start")
+
+    assert "start: vm demo-1 of pool demo for ann" in capfd.readouterr().err + caplog.text
 
 
 async def test_stopping_lets_go_of_the_broker(extension):

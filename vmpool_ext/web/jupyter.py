@@ -96,6 +96,9 @@ class JsonErrors(JupyterHandler):
         self.finish(json.dumps(body_of(error, status)))
 
     def _status_of_foreign(self, status: int) -> int:
+        if status == HTTPStatus.NOT_FOUND and not self.check_origin():
+            # Jupyter's answer to another site's page.
+            return HTTPStatus.FORBIDDEN
         # Jupyter says 403 to strangers too; that is for those whom it knows.
         stranger = status == HTTPStatus.FORBIDDEN and self.current_user is None and self.check_host()
         return HTTPStatus.UNAUTHORIZED if stranger else status
@@ -176,6 +179,13 @@ class Live(WebSocketMixin, websocket.WebSocketHandler, JsonErrors):
 
     _task: asyncio.Task[None] | None = None
 
+    def require_own_page(self) -> None:
+        """Refuse, in the one shape, what Tornado would refuse in words of its own."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            raise web.HTTPError(HTTPStatus.BAD_REQUEST)
+        if not self.check_origin(self.get_origin()):
+            raise web.HTTPError(HTTPStatus.FORBIDDEN)
+
     def begin(self) -> None:
         """Serve the socket in a task that ends with it."""
         self.set_nodelay(True)
@@ -208,6 +218,7 @@ class Updates(Live):
     @_may_over_socket("read")
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Open the socket."""
+        self.require_own_page()
         await super().get(*args, **kwargs)
 
     def open(self, *_args: str, **_kwargs: str) -> None:
@@ -228,7 +239,8 @@ class Display(Live):
 
     def initialize(self) -> None:
         """Keep the ticket out of the access log, which writes the address that the request has when it ends."""
-        self._ticket = self.get_query_argument("ticket", "")
+        *_, ticket = self.request.query_arguments.get("ticket", [b""])
+        self._ticket = ticket.decode("ascii", "replace")
         self.request.uri = self.request.path
 
     @property
@@ -239,6 +251,7 @@ class Display(Live):
     @_may_over_socket("execute")
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Open the socket; whether the ticket is good is told by the code that it is closed with."""
+        self.require_own_page()
         await super().get(*args, **kwargs)
 
     def open(self, vm: str) -> None:
