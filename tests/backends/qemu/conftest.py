@@ -1,13 +1,20 @@
 """A backend whose files are its own, and whose VMs do not outlive the test."""
 
+import asyncio
+import logging
+import os
 import shutil
+import signal
 import tempfile
 from contextlib import asynccontextmanager
+from logging.handlers import QueueHandler
 from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 
+from tests.backends.contract import PATIENCE
+from tests.backends.qemu.machines import processes
 from vmpool_ext.backends.qemu.backend import QemuBackend
 from vmpool_ext.backends.qemu.guest_image import build_image, default_cache
 
@@ -23,7 +30,25 @@ def home():
     """A folder with a path short enough for sockets."""
     folder = Path(tempfile.mkdtemp(prefix="vmp-"))
     yield folder
+    for process in processes(folder):
+        os.kill(process, signal.SIGKILL)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def logged():
+    """Wait until something was logged with these words in it."""
+    log, records = logging.getLogger("vmpool_ext"), asyncio.Queue()
+    handler = QueueHandler(records)
+    log.addHandler(handler)
+
+    async def logged(words):
+        async with asyncio.timeout(PATIENCE):
+            while words not in (await records.get()).getMessage():
+                pass
+
+    yield logged
+    log.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")

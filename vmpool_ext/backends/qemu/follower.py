@@ -82,7 +82,7 @@ class Follower:
     async def shut_down(self, within: float, message: str) -> None:
         """Switch the machine off because its server ends: it is not wanted until somebody starts it."""
         # One that was just being started is not held yet.
-        self.machine = self.machine or await self._launcher.find(self._vm)
+        self.machine = self.machine or await self._launcher.find(self._vm, within)
         if self.machine:
             await self.machine.shut_down(min(within, self._powerdown_timeout))
             await self._forget()

@@ -57,7 +57,7 @@ class Launcher:
         name = resource["metadata"]["name"]
         process = Process(await _to_the_end(partial(self._spawn, resource), os.close))
         try:
-            return await self._control(process, self._places(name))
+            return await self._control(process, self._places(name), self._settings.start_timeout)
         except MonitorError:
             words = await self._why_no_answer(process, name)
             await self.forget(name)
@@ -66,14 +66,15 @@ class Launcher:
             process.close()
             raise
 
-    async def find(self, name: str) -> Machine | None:
+    async def find(self, name: str, within: float | None = None) -> Machine | None:
         """Give the VM's machine if it is on; one that does not answer is ended, since nobody could ever stop it."""
+        patience = self._settings.start_timeout if within is None else within
         found = await _to_the_end(partial(self._find, name), lambda found: os.close(found[0]) if found else None)
         if found is None:
             return None
         process, places = Process(found[0]), found[1]
         try:
-            return await self._control(process, places)
+            return await self._control(process, places, patience)
         except MonitorError:
             await _end(process)
             return None
@@ -90,9 +91,9 @@ class Launcher:
         """Give the end of what the VM's QEMU said."""
         return await asyncio.to_thread(last_words, self._places(name).output)
 
-    async def _control(self, process: Process, places: Places) -> Machine:
+    async def _control(self, process: Process, places: Places, within: float) -> Machine:
         """Connect to the monitor while the process lives."""
-        connecting = asyncio.ensure_future(Qmp.connect(places.qmp, self._settings.start_timeout))
+        connecting = asyncio.ensure_future(Qmp.connect(places.qmp, within))
         try:
             first: set[asyncio.Future[Any]] = {connecting, process.exited}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)

@@ -132,7 +132,7 @@ def last_words(output: Path) -> str:
 
 
 def _all_processes() -> Iterable[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    return [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
 
 
 def _open(pid: int, record: Record) -> int | None:

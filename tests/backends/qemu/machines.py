@@ -1,0 +1,85 @@
+"""What tests of real machines do again and again."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from tests.backends.contract import PATIENCE
+from tests.backends.qemu.definitions import a_vm_resource
+from vmpool_ext.backends.qemu.places import short_name
+from vmpool_ext.backends.qemu.store import Store
+from vmpool_ext.backends.resources import VM_KIND, with_requested_state
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
+from vmpool_ext.domain.machine import MachineState, RequestedState
+
+VM = "vm-1"
+
+
+def an_empty_vm(**vm):
+    """A machine with nothing to boot: up at once, and deaf to its power button."""
+    return a_vm_resource(VM, guest=None, **{"powerdownTimeout": 0, **vm})
+
+
+async def start(backend, seen):
+    return await want(backend, seen, RequestedState.RUNNING)
+
+
+async def want(backend, seen, state):
+    """As a user does: whoever was too late looks again."""
+    while True:
+        try:
+            return await backend.request_state(await seen.vm(VM), state)
+        except AssignmentConflict:
+            await seen.next()
+
+
+async def started(backend, seen):
+    await start(backend, seen)
+    return await seen.vm(VM, lambda vm: vm.running)
+
+
+def want_to_run(path):
+    store = Store(path)
+    store.write(VM_KIND, VM, lambda vm: with_requested_state(vm, RequestedState.RUNNING))
+    store.close()
+
+
+async def failed(seen):
+    return await seen.vm(VM, lambda vm: vm.state is MachineState.FAILED)
+
+
+def words_of(process):
+    return Path(f"/proc/{process}/cmdline").read_text()
+
+
+def process_of(home):
+    return json.loads((home / "state" / "machines" / f"{short_name(VM)}.json").read_text())["pid"]
+
+
+def processes(home):
+    """Tell which QEMUs have their files in this folder."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in words and b"guest=" in words:
+            found.append(int(folder.name))
+    return found
+
+
+def a_program(home, script):
+    program = home / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o700)
+    return str(program)
+
+
+async def until_it_has(backend, ask):
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await ask()
+            except BackendUnavailable:
+                await asyncio.sleep(0.01)
