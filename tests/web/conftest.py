@@ -4,13 +4,12 @@ import asyncio
 import json
 
 import pytest
+from pytest_jupyter.jupyter_server import *  # noqa: F403  # fixtures for the tests here: as a plugin it rules all tests
 from tornado.httpclient import AsyncHTTPClient
 
 from tests.builders import a_pool, a_vm
 from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
-
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
 
 STRANGE = ("a b", 'say "hi"', "ü", "50%")
 
