@@ -15,6 +15,7 @@ from vmpool_ext._version import __version__
 from vmpool_ext.backends.unavailable import UnavailableBackend
 from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.broker.clock import SystemClock
+from vmpool_ext.domain.assignment import PREFERENCES, warm_first
 from vmpool_ext.domain.errors import UnusableName
 from vmpool_ext.domain.user import User
 from vmpool_ext.web.endpoints import Endpoints
@@ -49,6 +50,12 @@ class VmPoolExtension(ExtensionApp):
         help="Whether whoever uses this server is an administrator of the pools.",
     ).tag(config=True)
 
+    prefer = Unicode(
+        "warm",
+        help="""Which VM of a pool is given first: `warm`, one that runs and that nobody was in; or `longest-unused`, as
+        VM-Operator chooses.""",
+    ).tag(config=True)
+
     _backend: Backend | None = None
     _running: asyncio.Task[None] | None = None
 
@@ -58,7 +65,7 @@ class VmPoolExtension(ExtensionApp):
         logging.getLogger("vmpool_ext").parent = self.log
         self._refuse_unusable_name()
         self._backend = self._make_backend()
-        self._broker = PoolBroker(self._backend, SystemClock())
+        self._broker = PoolBroker(self._backend, SystemClock(), PREFERENCES.get(self.prefer, warm_first))
         endpoints = Endpoints(self._broker, mode="local", version=__version__)
         self.settings[SETTING] = Served(endpoints, self._user_of)
         self.log.info("vmpool_ext: mode local, backend %s, user %s", self.backend_class, self._user_name())
@@ -84,6 +91,9 @@ class VmPoolExtension(ExtensionApp):
     def _make_backend(self) -> Backend:
         """Make the configured backend; where that fails the panel says why, and the rest of the server works."""
         try:
+            # Where Jupyter could not apply one option it goes on with the defaults of all: another user's, for one.
+            self.update_config(self.serverapp.config if self.serverapp else self.config)
+            _require_preference(self.prefer)
             backend: Backend = import_item(self.backend_class)(clock=SystemClock(), parent=self)
         except (ImportError, TraitError) as error:
             self.log.error("vmpool_ext: the backend cannot be made: %s", error)  # noqa: TRY400  # an option is wrong
@@ -102,3 +112,9 @@ class VmPoolExtension(ExtensionApp):
 
     def _user_of(self, _: JupyterHandler) -> User:
         return User(self._user_name(), administrator=self.administrator)
+
+
+def _require_preference(prefer: str) -> None:
+    if prefer not in PREFERENCES:
+        message = f"VmPoolExtension.prefer is one of {', '.join(PREFERENCES)}; not {prefer!r}."
+        raise TraitError(message)

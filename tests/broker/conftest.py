@@ -11,9 +11,9 @@ from vmpool_ext.broker.broker import PoolBroker
 
 
 @asynccontextmanager
-async def following(backend, clock):
+async def following(backend, clock, **options):
     """Give a broker that keeps its picture current."""
-    broker = PoolBroker(backend, clock)
+    broker = PoolBroker(backend, clock, **options)
     running = asyncio.create_task(broker.run())
     await broker.drawn()
     yield broker

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.builders import NOON, a_pool, a_vm
 from tests.strategies import HOUR, vms
 from vmpool_ext.broker.candidates import Candidates
-from vmpool_ext.domain.assignment import assignable_from, preference
+from vmpool_ext.domain.assignment import assignable_from, warm_first
 from vmpool_ext.domain.retention import END_OF_TIME
 
 WIN = a_pool("win11", retention="PT1h")
@@ -44,7 +44,7 @@ class AnyHistory(RuleBasedStateMachine):
         free = [vm for vm in self.known.values() if assignable_from(WIN, vm, POOLS) <= self.now]
 
         assert self.candidates.count(self.now) == len(free)
-        assert self.candidates.best(self.now) == min(free, key=preference, default=None)
+        assert self.candidates.best(self.now) == min(free, key=warm_first, default=None)
 
     @invariant()
     def the_next_moment_is_when_the_next_becomes_free(self):

@@ -9,6 +9,7 @@ import pytest
 from tests.broker.conftest import following
 from tests.builders import NOON, a_pool, a_user, a_vm, since
 from vmpool_ext.backends.memory import MemoryBackend
+from vmpool_ext.domain.assignment import longest_unused_first
 from vmpool_ext.domain.errors import (
     BackendUnavailable,
     PermissionMissing,
@@ -152,6 +153,12 @@ async def test_a_warm_vm_is_preferred_and_not_asked_to_run_again(clock):
 
     assert started.pool.vm.name == "vm2"
     assert backend.vm("vm2").version == before + 1, "one write: the assignment"
+
+
+async def test_the_longest_unused_is_given_where_that_is_preferred(clock):
+    backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", running=True, console=(False, 3 * HOUR)), a_vm("vm2")])
+    async with following(backend, clock, prefer=longest_unused_first) as broker:
+        assert (await broker.start(ANN, "win11")).pool.vm.name == "vm2"
 
 
 async def test_the_previous_users_session_is_ended_before_the_vm_is_given_on(clock):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, distinct_vms, vms
-from vmpool_ext.domain.assignment import is_assignable, preference
+from vmpool_ext.domain.assignment import PREFERENCES, is_assignable, longest_unused_first, warm_first
 from vmpool_ext.domain.machine import START_FAILED
 
 WIN = a_pool("win11", retention="PT1h")
@@ -102,8 +102,9 @@ def test_what_an_unknown_pool_assigned_is_kept():
     assert not is_assignable(WIN, a_vm(user="ann", used_ago=99 * HOUR), {}, NOON)
 
 
-@given(distinct_vms(most=4))
-def test_the_order_of_preference_is_total_and_strict(some):
+@given(distinct_vms(most=4), st.sampled_from(sorted(PREFERENCES)))
+def test_an_order_of_preference_is_total_and_strict(some, name):
+    preference = PREFERENCES[name]
     best = {tuple(sorted(each, key=preference)) for each in permutations(some)}
 
     assert len(best) == 1
@@ -119,8 +120,18 @@ def test_warm_ones_come_first_then_never_used_then_longest_unused_and_failed_one
     failed = replace(a_vm("a"), running=since(status=False, reason=START_FAILED))
     expected = [warm, never, long_ago, lately, used_and_running, failed]
 
-    assert sorted([*expected[3:], *expected[:3]], key=preference) == expected
+    assert sorted([*expected[3:], *expected[:3]], key=warm_first) == expected
 
 
 def test_equals_are_ordered_by_name():
-    assert sorted([a_vm("b"), a_vm("c"), a_vm("a")], key=preference) == [a_vm("a"), a_vm("b"), a_vm("c")]
+    assert sorted([a_vm("b"), a_vm("c"), a_vm("a")], key=warm_first) == [a_vm("a"), a_vm("b"), a_vm("c")]
+
+
+def test_where_it_is_preferred_the_longest_unused_comes_before_a_warm_one():
+    warm = a_vm("w", running=True, console=(False, 3 * HOUR))
+    never = a_vm("n")
+    long_ago = a_vm("l", console=(False, 9 * HOUR))
+    failed = replace(a_vm("a"), running=since(status=False, reason=START_FAILED))
+    expected = [never, long_ago, warm, failed]
+
+    assert sorted([warm, failed, long_ago, never], key=longest_unused_first) == expected

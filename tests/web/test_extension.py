@@ -89,6 +89,19 @@ class TestWrongOptionOfTheBackend:
         assert "accelerator" in body["message"]
 
 
+@pytest.mark.parametrize("wrong", [{"prefer": "cheap"}, {"administrator": "perhaps"}, {"backend_class": 7}])
+class TestWrongOption:
+    @pytest.fixture
+    def traits(self, wrong):
+        return wrong
+
+    async def test_nothing_is_served_under_another_ones_name_and_the_option_is_named(self, call, wrong):
+        status, body = await call("GET", "pools")
+
+        assert (status, body["code"]) == (503, "backend-unavailable")
+        assert next(iter(wrong)) in body["message"]
+
+
 async def test_an_extension_that_never_began_is_stopped_without_complaint():
     await VmPoolExtension().stop_extension()
 

@@ -13,6 +13,7 @@ from vmpool_ext.broker.inventory import Inventory
 from vmpool_ext.broker.tickets import Tickets
 from vmpool_ext.broker.views import Picture, PoolView, pool_view
 from vmpool_ext.domain.actions import why_no_reset, why_no_start, why_no_stop
+from vmpool_ext.domain.assignment import warm_first
 from vmpool_ext.domain.console import why_no_console
 from vmpool_ext.domain.errors import (
     AlreadyRunning,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from datetime import datetime
 
+    from vmpool_ext.broker.candidates import Prefer
     from vmpool_ext.broker.inventory import Problem
     from vmpool_ext.broker.ports import Backend, Clock, Display, DisplayOffer
     from vmpool_ext.domain.machine import VirtualMachine
@@ -77,10 +79,10 @@ def _nothing(_: VirtualMachine) -> None:
 class PoolBroker:
     """Decides who gets which VM."""
 
-    def __init__(self, backend: Backend, clock: Clock) -> None:
+    def __init__(self, backend: Backend, clock: Clock, prefer: Prefer = warm_first) -> None:
         self._backend = backend
         self._clock = clock
-        self._inventory = Inventory(clock)
+        self._inventory = Inventory(clock, prefer)
         self._assigning = Assigning(backend, self._inventory, clock)
         self._tickets = Tickets(clock)
 

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedDict
 
-from vmpool_ext.domain.assignment import Preference, preference
+from vmpool_ext.domain.assignment import Place, warm_first
 from vmpool_ext.domain.retention import END_OF_TIME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from vmpool_ext.domain.machine import VirtualMachine
+
+    Prefer = Callable[[VirtualMachine], Place]
 
 
 class Candidates:
@@ -21,10 +24,11 @@ class Candidates:
     Every operation costs O(log n); each VM passes from the first order to the second at most once per change of it.
     """
 
-    def __init__(self) -> None:
-        self._places: dict[str, datetime | Preference] = {}
+    def __init__(self, prefer: Prefer = warm_first) -> None:
+        self._prefer = prefer
+        self._places: dict[str, datetime | Place] = {}
         self._kept: SortedDict[tuple[datetime, str], VirtualMachine] = SortedDict()
-        self._free: SortedDict[Preference, VirtualMachine] = SortedDict()
+        self._free: SortedDict[Place, VirtualMachine] = SortedDict()
 
     def put(self, vm: VirtualMachine, assignable_from: datetime) -> None:
         """Take in a VM as it is now, in place of what was known of it."""
@@ -59,5 +63,6 @@ class Candidates:
     def _pass_on(self, now: datetime) -> None:
         while self._kept and self._kept.peekitem(0)[0][0] <= now:
             (_, name), vm = self._kept.popitem(0)
-            self._places[name] = preference(vm)
-            self._free[preference(vm)] = vm
+            place = self._prefer(vm)
+            self._places[name] = place
+            self._free[place] = vm

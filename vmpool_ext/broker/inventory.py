@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.broker.candidates import Candidates
 from vmpool_ext.broker.ports import Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
-from vmpool_ext.domain.assignment import assignable_from
+from vmpool_ext.domain.assignment import assignable_from, warm_first
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from vmpool_ext.broker.candidates import Prefer
     from vmpool_ext.broker.ports import Clock
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.pool import Pool
@@ -40,7 +42,7 @@ class Problem:
 class Inventory:
     """Pools and VMs, fed by the events of a backend; wakes those who wait for a change."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, prefer: Prefer = warm_first) -> None:
         self._clock = clock
         self.pools: dict[str, Pool] = {}
         self.vms: dict[str, VirtualMachine] = {}
@@ -50,7 +52,7 @@ class Inventory:
         self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._assigned_at: dict[str, int] = {}
         self._members: defaultdict[str, set[str]] = defaultdict(set)
-        self._candidates: defaultdict[str, Candidates] = defaultdict(Candidates)
+        self._candidates: defaultdict[str, Candidates] = defaultdict(partial(Candidates, prefer))
         self._reserved: dict[str, int] = {}
         self._change = asyncio.Event()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.machine import NEVER
 from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from vmpool_ext.domain.machine import VirtualMachine
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 START_HOLD = timedelta(minutes=5)
 """An assignment is held so long for its first console, whatever the retention."""
 
-Preference = tuple[bool, bool, "datetime", str]
+Place = tuple[Any, ...]
+"""Where a VM stands in an order of preference: the lesser, the better; ends with the name, so that no two are equal."""
 
 
 def assignable_from(pool: Pool, vm: VirtualMachine, pools: Mapping[str, Pool]) -> datetime:
@@ -53,6 +54,17 @@ def _held_until(vm: VirtualMachine) -> datetime:
     return vm.assignment.last_used + START_HOLD
 
 
-def preference(vm: VirtualMachine) -> Preference:
-    """Warm ones first; then never used; then longest unused; those that failed to start last of all; by name when equal."""
+def warm_first(vm: VirtualMachine) -> Place:
+    """Warm ones first: they save their user the boot; then never used, longest unused; failed ones last of all."""
     return vm.start_failed, not vm.warm, vm.last_used, vm.name
+
+
+def longest_unused_first(vm: VirtualMachine) -> Place:
+    """Never used ones first, then longest unused, as VM-Operator chooses; warm when equal; failed ones last of all."""
+    return vm.start_failed, vm.last_used, not vm.warm, vm.name
+
+
+PREFERENCES: Mapping[str, Callable[[VirtualMachine], Place]] = {
+    "warm": warm_first,
+    "longest-unused": longest_unused_first,
+}
