@@ -86,10 +86,18 @@ class Follower:
         if self.machine:
             await self.machine.shut_down(min(within, self._powerdown_timeout))
             await self._forget()
-            # A store that cannot be written must not keep the server from ending.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_NEWS_WITHIN):
-                    await self._chronicle.stopped_by_itself(message)
+        elif not await self._is_wanted():
+            return
+        # A store that cannot be written must not keep the server from ending.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_NEWS_WITHIN):
+                await self._chronicle.stopped_by_itself(message)
+
+    async def _is_wanted(self) -> bool:
+        """Whether the VM would be started next, as one whose start ended before QEMU was spawned."""
+        stored = await self._ledger.get(VM_KIND, self._vm)
+        wanted = stored and stored.resource and requested_state(stored.resource)
+        return wanted is RequestedState.RUNNING
 
     async def give_up(self, message: str) -> None:
         """Switch off a machine that cannot be followed, and say so."""
