@@ -76,6 +76,28 @@ async def test_a_used_vm_that_goes_down_meanwhile_is_not_reset_but_started_again
     assert backend.vm("vm1").state is MachineState.RUNNING
 
 
+class Broken(MemoryBackend):
+    """Fails at the first assignment in a way that no port promises."""
+
+    broken = True
+
+    async def assign(self, vm, assignment):
+        if self.broken:
+            self.broken = False
+            message = "unforeseen"
+            raise ZeroDivisionError(message)
+        return await super().assign(vm, assignment)
+
+
+async def test_a_vm_whose_assignment_failed_unforeseen_can_be_given_again(clock):
+    """Else whoever comes next would wait for ever for what becomes of it."""
+    async with following(Broken(clock, [a_pool()], [a_vm()]), clock) as broker:
+        with pytest.raises(ZeroDivisionError):
+            await broker.start(ANN, "win11")
+
+        assert (await asyncio.wait_for(broker.start(BOB, "win11"), 5)).newly
+
+
 class Unforeseen(MemoryBackend):
     """Fails at the first watch, and works from then on."""
 

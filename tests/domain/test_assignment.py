@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, distinct_vms, vms
-from vmpool_ext.domain.assignment import PREFERENCES, is_assignable, longest_unused_first, warm_first
+from vmpool_ext.domain.assignment import PREFERENCES, is_assignable, is_kept, longest_unused_first, warm_first
 from vmpool_ext.domain.machine import START_FAILED
 
 WIN = a_pool("win11", retention="PT1h")
@@ -135,3 +135,9 @@ def test_where_it_is_preferred_the_longest_unused_comes_before_a_warm_one():
     expected = [never, long_ago, warm, failed]
 
     assert sorted([warm, failed, long_ago, never], key=longest_unused_first) == expected
+
+
+@pytest.mark.parametrize(("ago", "kept"), [(HOUR - TICK, True), (HOUR, False)])
+def test_an_own_vm_is_kept_for_the_retention_and_while_its_console_is_open(ago, kept):
+    assert is_kept(a_vm(user="ann", used_ago=ago), POOLS, NOON) is kept
+    assert is_kept(a_vm(user="ann", used_ago=ago, running=True, console=(True, 9 * HOUR)), POOLS, NOON)

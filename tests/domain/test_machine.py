@@ -67,3 +67,11 @@ def test_what_ran_before_it_was_assigned_has_not_run_since():
     assert replace(stopped, running=since(status=False)).ran_since_assigned
     assert replace(stopped, running=since(status=True, ago=2 * MINUTE)).ran_since_assigned
     assert not replace(stopped, running=Condition()).ran_since_assigned
+
+
+def test_somebody_may_be_in_a_vm_that_runs_and_was_used_and_in_no_other():
+    used = replace(a_vm(running=True), console_connected=since(status=False))
+
+    assert used.used_in_this_run
+    assert not a_vm(running=True).used_in_this_run
+    assert not replace(used, running=since(status=False)).used_in_this_run

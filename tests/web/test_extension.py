@@ -18,13 +18,11 @@ def jp_server_config(jp_server_config, traits):
     return jp_server_config
 
 
-class WithoutUser:
+class TestWithoutUser:
     @pytest.fixture
     def traits(self):
         return {"user": ""}
 
-
-class TestWithoutUser(WithoutUser):
     async def test_the_user_is_the_account_that_the_server_runs_as(self, call):
         """Never Jupyter's own name, which is made up anew for every browser."""
         names = {(await call("GET", "me"))[1]["user"] for _ in range(3)}

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from vmpool_ext.domain.actions import why_nothing_given
-from vmpool_ext.domain.assignment import kept_until
-from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, Contention, PoolExhausted
+from vmpool_ext.domain.assignment import is_kept
+from vmpool_ext.domain.errors import AssignmentConflict, Contention, PoolExhausted
 from vmpool_ext.domain.machine import Assignment
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ class Assigning:
         """Tell the outcome if the reading needs no write: an own VM that nobody else may be given."""
         if written and written.vm.name == vm.name:
             return replace(written, vm=vm)
-        return Given(vm) if self._is_kept(vm) else None
-
-    def _is_kept(self, vm: VirtualMachine) -> bool:
-        return vm.console_open or kept_until(vm, self._inventory.pools) > self._clock.now()
+        return Given(vm) if is_kept(vm, self._inventory.pools, self._clock.now()) else None
 
     async def _write(self, pool: Pool, user: User, mine: VirtualMachine | None) -> Given | None:
         """Renew the VM at hand or give the best one; None if somebody else was faster."""
@@ -88,12 +85,13 @@ class Assigning:
             if mine:
                 await self._inventory.other_than(vm)
             return None
-        except BackendUnavailable:
+        except BaseException:
+            # Whatever it was, also what nobody foresaw: others wait for what becomes of a reserved VM.
             self._inventory.put_back(vm)
             raise
         # Not taken in from here: a reading that sees this write must have seen all that came before it.
         await self._inventory.seen(given.version)
-        return Given(given, newly=not mine, needs_cleaning=not mine and bool(vm.running) and not vm.warm)
+        return Given(given, newly=not mine, needs_cleaning=not mine and vm.used_in_this_run)
 
     async def _refuse_unless_undecided(self, pool: Pool) -> None:
         """Say that there is none only when no VM is on its way to somebody: it may be on its way to this very user."""

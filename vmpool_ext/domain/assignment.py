@@ -47,6 +47,11 @@ def kept_until(vm: VirtualMachine, pools: Mapping[str, Pool], asking: Retention 
     return max(*ends, _held_until(vm), NEVER)
 
 
+def is_kept(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> bool:
+    """Whether nobody else may be given the VM now, whatever pool they ask (R3: else its user's claim is renewed)."""
+    return vm.console_open or kept_until(vm, pools) > now
+
+
 def _held_until(vm: VirtualMachine) -> datetime:
     """Tell how long the assignment is held for its first console."""
     if vm.assignment is None or vm.console_connected.since > vm.assignment.last_used:

@@ -110,6 +110,11 @@ class VirtualMachine:
         return self.state is MachineState.RUNNING and untouched and not self.console_open
 
     @property
+    def used_in_this_run(self) -> bool:
+        """Whether somebody may still be in it: it runs, and not as one that nobody was in."""
+        return bool(self.running) and not self.warm
+
+    @property
     def ran_since_assigned(self) -> bool:
         """Whether the VM has run at any time since it was assigned (R6)."""
         return bool(self.running) or (self.assignment is not None and self.running.since > self.assignment.last_used)
