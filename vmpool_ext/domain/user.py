@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from vmpool_ext.domain.errors import UnusableName
 
 _USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
+_LOGIN = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+_NEVER_LOGGED_IN = ("root",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,8 @@ class User:
         """Validate where the value is made, so that nobody else needs to."""
         if not _USABLE.fullmatch(self.name):
             raise UnusableName(self.name)
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether a guest could have an account of this name; root's is nobody's (R12)."""
+        return bool(_LOGIN.fullmatch(self.name)) and self.name not in _NEVER_LOGGED_IN
