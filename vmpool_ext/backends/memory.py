@@ -18,7 +18,7 @@ from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUna
 from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, SessionMark, VirtualMachine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from datetime import datetime
 
     from vmpool_ext.broker.ports import Clock
@@ -134,15 +134,13 @@ class MemoryBackend:
 
     async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
         """Write who is logged in, where there is an agent to do it."""
-        _require_agent(vm)
         done = Condition(status=True, since=self._clock.now(), reason="LoggedIn")
-        return await self._write_to_running(vm, logged_in_user=user, user_logged_in=done)
+        return await self._write_to(vm, _require_agent, logged_in_user=user, user_logged_in=done)
 
     async def log_out(self, vm: VirtualMachine) -> VirtualMachine:
         """Write that nobody is logged in any more, where there is an agent to do it."""
-        _require_agent(vm)
         done = Condition(since=self._clock.now(), reason="LoggedOut")
-        return await self._write_to_running(vm, logged_in_user=None, user_logged_in=done)
+        return await self._write_to(vm, _require_agent, logged_in_user=None, user_logged_in=done)
 
     async def disconnect(self, vm: VirtualMachine) -> None:
         """Close what is connected; there is no password that would open it again."""
@@ -191,8 +189,13 @@ class MemoryBackend:
         return self.put_vm(replace(vm, **changes))
 
     async def _write_to_running(self, vm: VirtualMachine, **changes: Any) -> VirtualMachine:
+        return await self._write_to(vm, _require_running, **changes)
+
+    async def _write_to(
+        self, vm: VirtualMachine, require: Callable[[VirtualMachine], None], **changes: Any
+    ) -> VirtualMachine:
         if self._vms.get(vm.name) == vm:
-            _require_running(vm)
+            require(vm)
         return await self._write(vm, **changes)
 
     def _followed(self, vm: VirtualMachine) -> VirtualMachine:

@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 _RETRY_EVERY = 1
 _LAST_NEWS_WITHIN = 5
 
+_RESTART_WITHIN = 30
+"""Seconds that a guest has to shut down for the next user: whose session it was has given it back, or stayed away."""
+
 _START_AGAIN = "Press Start to start the VM again."
 _WORDS_OF_AN_ORDERLY_END = {
     "guest-shutdown": "The guest shut itself down.",
@@ -111,7 +114,9 @@ class Follower:
         if self.machine and self.machine.is_off:
             await self._note_end(self.machine)
         elif self.machine and not wanted:
-            await self._stop(self.machine)
+            await self._stop(self.machine, self._powerdown_timeout)
+        elif self.machine and vm_from_resource(vm, 0).restarting:
+            await self._stop(self.machine, min(self._powerdown_timeout, _RESTART_WITHIN))
         elif wanted and not self.machine:
             await self._start(vm)
         elif is_being_deleted(vm):
@@ -131,9 +136,9 @@ class Follower:
         await self._take(machine, booted=False)
         _log.info("vm %s: started", self._vm)
 
-    async def _stop(self, machine: Machine) -> None:
+    async def _stop(self, machine: Machine, within: float) -> None:
         await self._chronicle.terminating()
-        await machine.shut_down(self._powerdown_timeout)
+        await machine.shut_down(within)
         await self._forget()
         await self._chronicle.stopped()
         _log.info("vm %s: stopped", self._vm)
