@@ -242,8 +242,9 @@ async def test_who_gives_a_vm_back_is_logged_out(clock):
     async with following(backend, clock) as broker:
         await until(lambda: broker.pool(ANN, "win11").vm.logged_in_user == "ann")
         await broker.release(ANN, "win11")
-        await until(lambda: backend.vm("vm1").logged_in_user is None)
+        await until(lambda: broker.pool(BOB, "win11").free and backend.vm("vm1").warm)
 
+    assert backend.vm("vm1").logged_in_user is None
     assert backend.vm("vm1").state is MachineState.RUNNING
 
 

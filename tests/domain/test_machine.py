@@ -9,6 +9,7 @@ from tests.builders import NOON, a_vm, since
 from vmpool_ext.domain.machine import (
     CRASHED,
     NEVER,
+    NOBODY,
     START_FAILED,
     Condition,
     MachineState,
@@ -93,6 +94,9 @@ RUN = NOON - MINUTE
         ({"console_connected": since(status=True, ago=2 * MINUTE)}, set()),
         ({"console_connected": since(status=False, ago=MINUTE)}, {"ann", "bob"}),
         ({"logged_in_user": "ann"}, set()),
+        ({"session": SessionMark(NOBODY, RUN), "console_connected": since(status=False)}, {"ann", "bob"}),
+        ({"session": SessionMark(NOBODY, RUN), "console_connected": since(status=True)}, set()),
+        ({"session": SessionMark(NOBODY, RUN), "logged_in_user": "ann"}, set()),
         ({"console_user": "bob"}, {"ann", "bob"}),
     ],
 )

@@ -182,4 +182,4 @@ class Moments:
 
 def _what_counts(vm: VirtualMachine) -> tuple[object, ...]:
     """Give what a step towards another user rests on."""
-    return vm.assignment, vm.session, vm.running.since, vm.logged_in_user, vm.console_open
+    return vm.assignment, vm.session, vm.running.since, vm.logged_in_user

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.assignment import is_kept, kept_until
 from vmpool_ext.domain.login import login_failed, login_wanted
-from vmpool_ext.domain.machine import MachineState, RequestedState
+from vmpool_ext.domain.machine import NOBODY, MachineState, RequestedState
 from vmpool_ext.domain.pool import EndAction
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -41,7 +41,7 @@ class Step(StrEnum):
     RESTART = "restart"
     """End the run that holds another's session, and begin a new one."""
     HAND_OVER_LOGIN = "hand over login"
-    """Log out who was logged in before, then mark the run as the new user's."""
+    """Log out who was logged in before, then mark the run as the new user's, or nobody's."""
     MARK = "mark"
     """Note whose session the run holds from now on."""
     LOG_IN = "log in"
@@ -89,8 +89,8 @@ def next_duty_at(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -
 
 def _of_free(vm: VirtualMachine, pools: Mapping[str, Pool]) -> Duty | None:
     """Nobody's VM: whoever was logged in is not any more; where disks are discarded it goes off for that."""
-    if vm.agent_there and vm.logged_in_user and vm.logged_in_user != vm.login_user:
-        return Duty(Step.LOG_OUT)
+    if vm.logged_in_user != vm.login_user and (duty := _log_out(vm)):
+        return duty
     if vm.console_open or not vm.disk_used or not _discards(vm, pools):
         return None
     if vm.running or vm.requested is RequestedState.RUNNING:
@@ -105,8 +105,8 @@ def _discards(vm: VirtualMachine, pools: Mapping[str, Pool]) -> bool:
 
 def _at_the_end(vm: VirtualMachine, action: EndAction) -> Duty | None:
     """Retention has ended, and nobody is connected."""
-    if action is EndAction.LOGOUT and vm.agent_there and vm.logged_in_user:
-        return Duty(Step.LOG_OUT)
+    if action is EndAction.LOGOUT:
+        return _log_out(vm)
     if action in (EndAction.STOP, EndAction.DISCARD) and vm.requested is RequestedState.RUNNING:
         return Duty(Step.STOP)
     if action is EndAction.DISCARD and not vm.running:
@@ -122,10 +122,19 @@ def _for_handover(
         return None
     if used_vm is UsedVm.KEEP:
         return Duty(Step.MARK, assignment.user)
-    by_agent = vm.agent_there and vm.logged_in_user is not None and vm.logged_in_user == vm.session_user
-    if by_agent and pools[assignment.pool].login_on_assignment:
+    if _agent_began_it(vm) and pools[assignment.pool].login_on_assignment:
         return Duty(Step.HAND_OVER_LOGIN, assignment.user)
     return Duty(Step.RESTART)
+
+
+def _agent_began_it(vm: VirtualMachine) -> bool:
+    return vm.agent_there and vm.logged_in_user is not None and vm.logged_in_user == vm.session_user
+
+
+def _log_out(vm: VirtualMachine) -> Duty | None:
+    if _agent_began_it(vm):
+        return Duty(Step.HAND_OVER_LOGIN, NOBODY)
+    return Duty(Step.LOG_OUT) if vm.agent_there and vm.logged_in_user else None
 
 
 def _for_login(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> Duty | None:

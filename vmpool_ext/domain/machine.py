@@ -59,6 +59,10 @@ class Assignment:
     last_used: datetime
 
 
+NOBODY = "-"
+"""Whose session a run holds in which all have been ended; no user's name begins so."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionMark:
     """Whose session a run of the VM holds: written before they are let in, and good for the run that began then (R10)."""
@@ -135,19 +139,23 @@ class VirtualMachine:
     @property
     def session_user(self) -> str | None:
         """Whose session this run holds by its mark; a mark of an earlier run says nothing."""
-        marked = self.session is not None and bool(self.running) and self.session.run == self.running.since
-        return self.session.user if self.session and marked else None
+        return None if self._mark == NOBODY else self._mark
 
     @property
     def untouched(self) -> bool:
-        """Whether nobody was in it in this run, as far as anything tells; the console user is no evidence (R10)."""
-        looked_at = self.console_open or self.console_connected.since > self.running.since
-        return self.session_user is None and self.logged_in_user is None and not looked_at
+        """Whether nobody is in it in this run, as far as anything tells; the console user is no evidence (R10)."""
+        looked_at = self._mark != NOBODY and self.console_connected.since > self.running.since
+        return self.session_user is None and self.logged_in_user is None and not (self.console_open or looked_at)
 
     @property
     def warm(self) -> bool:
-        """Whether the VM runs and nobody was in it since it does (R4)."""
+        """Whether the VM runs and holds nobody's session (R4)."""
         return self.state is MachineState.RUNNING and self.untouched
+
+    @property
+    def _mark(self) -> str | None:
+        marked = self.session is not None and bool(self.running) and self.session.run == self.running.since
+        return self.session.user if self.session and marked else None
 
     @property
     def ran_since_assigned(self) -> bool:
