@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.backends.contract import watching
-from tests.backends.qemu.machines import VM, process_of, processes, until_it_has, want
+from tests.backends.qemu.machines import VM, deciding, process_of, processes, until_it_has, want
 from tests.backends.qemu.server import (
     DIES_BEFORE_IT_NOTES_THE_PROCESS,
     DIES_BEFORE_IT_STARTS_THE_VM,
@@ -21,19 +21,8 @@ from tests.backends.qemu.server import (
 from tests.builders import a_user, a_vm
 from vmpool_ext.backends.qemu.places import Places
 from vmpool_ext.backends.qemu.process import Record, find
-from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
-
-
-@asynccontextmanager
-async def deciding(backend, clock):
-    broker = PoolBroker(backend, clock)
-    following = asyncio.create_task(broker.run())
-    await broker.drawn()
-    yield broker
-    following.cancel()
-    await asyncio.wait({following})
 
 
 async def found(backend, seen):
