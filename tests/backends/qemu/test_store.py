@@ -201,6 +201,18 @@ async def test_nothing_is_told_that_was_not_changed(ledger):
         assert await anext(changes) == last
 
 
+async def test_who_does_not_look_hears_the_latest_of_each_in_the_order_of_versions(ledger):
+    async with aclosing(ledger.watch()) as changes:
+        await anext(changes)
+        for n in range(100):
+            await ledger.put(VM, f"vm{n % 3}", to(n=n))
+        await ledger.delete(VM, "vm2")
+
+        assert [(await anext(changes)).version for _ in range(3)] == [98, 100, 101]
+        last = await ledger.put(VM, "vm2", to(a=1))
+        assert await anext(changes) == last
+
+
 async def test_what_is_not_there_cannot_be_edited(ledger):
     with pytest.raises(AssignmentConflict):
         await ledger.edit(VM, "vm1", to(a=1))

@@ -22,8 +22,9 @@ from vmpool_ext.backends.qemu.ledger import Ledger
 from vmpool_ext.backends.qemu.places import default_run_dir, prepare_run_dir
 from vmpool_ext.backends.qemu.qmp import MonitorError
 from vmpool_ext.backends.qemu.store import Everything, Stored
+from vmpool_ext.backends.qemu.watcher import Unwritten
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
-from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.broker.ports import Behind, DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
 
+CHRONICLE_BEHIND = "chronicle-behind"
 _RETRY_EVERY = 1
 
 
@@ -222,7 +224,9 @@ def _answering() -> Iterator[None]:
         raise BackendUnavailable(message) from error
 
 
-def _event(change: Everything | Stored) -> Event:
+def _event(change: Everything | Stored | Unwritten) -> Event:
+    if isinstance(change, Unwritten):
+        return Behind(CHRONICLE_BEHIND, f"What happens to the VMs cannot be written down. {change.why}")
     if isinstance(change, Everything):
         pools = tuple(_pool(stored) for stored in change.resources if stored.kind == POOL_KIND)
         vms = tuple(_vm(stored) for stored in change.resources if stored.kind == VM_KIND)
