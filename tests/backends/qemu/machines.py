@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import resource
+import signal
 import sqlite3
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from tests.backends.contract import PATIENCE
@@ -98,6 +100,17 @@ async def deciding(backend, clock):
     yield broker
     following.cancel()
     await asyncio.wait({following})
+
+
+@contextmanager
+def frozen(process):
+    """Stop the process as a debugger does: it lives, and does nothing."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
 
 ITSELF = 0

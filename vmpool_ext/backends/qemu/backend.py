@@ -219,8 +219,12 @@ class QemuBackend(Configurable):
 def _answering() -> Iterator[None]:
     try:
         yield
-    except (MonitorError, OSError) as error:
-        message = f"The VM does not answer: {str(error) or 'it took too long'}."
+    except MonitorError as error:
+        raise BackendUnavailable(str(error)) from error
+    except OSError as error:
+        message = (
+            "The VM's display does not answer. Try again in a while; if that does not help, stop and start the VM."
+        )
         raise BackendUnavailable(message) from error
 
 
