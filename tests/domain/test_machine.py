@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.builders import NOON, a_vm, since
-from vmpool_ext.domain.machine import CRASHED, START_FAILED, Condition, MachineState, RequestedState
+from vmpool_ext.domain.machine import CRASHED, START_FAILED, TERMINATING, Condition, MachineState, RequestedState
 
 ON, OFF = RequestedState.RUNNING, RequestedState.STOPPED
 MINUTE = timedelta(minutes=1)
@@ -19,6 +19,7 @@ MINUTE = timedelta(minutes=1)
         (ON, False, "VmStopped", MachineState.STARTING),
         (ON, True, "VmStarted", MachineState.RUNNING),
         (OFF, True, "VmStarted", MachineState.STOPPING),
+        (ON, True, TERMINATING, MachineState.STOPPING),
         (OFF, False, START_FAILED, MachineState.FAILED),
         (OFF, False, CRASHED, MachineState.FAILED),
         (ON, False, CRASHED, MachineState.STARTING),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _RETRY_EVERY = 1
 _LAST_NEWS_WITHIN = 5
+_OBEYS_WITHIN = 30
+"""Seconds from the power button to the end of a guest that obeys, however long others are given."""
 
 _START_AGAIN = "Press Start to start the VM again."
 _WORDS_OF_AN_ORDERLY_END = {
@@ -96,8 +98,7 @@ class Follower:
     async def _is_wanted(self) -> bool:
         """Whether the VM would be started next, as one whose start ended before QEMU was spawned."""
         stored = await self._ledger.get(VM_KIND, self._vm)
-        wanted = stored and stored.resource and requested_state(stored.resource)
-        return wanted is RequestedState.RUNNING
+        return bool(stored and stored.resource and _is_to_run(stored.resource))
 
     async def give_up(self, message: str) -> None:
         """Switch off a machine that cannot be followed, and say so."""
@@ -107,7 +108,7 @@ class Follower:
     async def _step(self, stored: Stored, vm: Resource) -> None:
         """Do what comes next, or wait until there is something to do."""
         self._powerdown_timeout = powerdown_timeout(vm)
-        wanted = requested_state(vm) is RequestedState.RUNNING and not is_being_deleted(vm)
+        wanted = _is_to_run(vm)
         if self.machine and self.machine.is_off:
             await self._note_end(self.machine)
         elif self.machine and not wanted:
@@ -133,10 +134,35 @@ class Follower:
 
     async def _stop(self, machine: Machine) -> None:
         await self._chronicle.terminating()
-        await machine.shut_down(self._powerdown_timeout)
+        if not await self._shut_down(machine):
+            await self._chronicle.running(machine.monitor.version)
+            _log.info("vm %s: wanted again, and goes on", self._vm)
+            return
         await self._forget()
         await self._chronicle.stopped()
         _log.info("vm %s: stopped", self._vm)
+
+    async def _shut_down(self, machine: Machine) -> bool:
+        """Shut the machine down and tell whether it is off: wanted again before its guest obeyed, it stays up."""
+        shutting_down = asyncio.create_task(machine.shut_down(self._powerdown_timeout), name=f"vmpool stop {self._vm}")
+        wanted = asyncio.create_task(self._until_wanted(), name=f"vmpool start {self._vm}")
+        try:
+            await asyncio.wait({shutting_down, wanted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            shutting_down.cancel()
+            wanted.cancel()
+            await asyncio.wait({shutting_down, wanted})
+        # The button cannot be released: a guest that has begun to shut down does not stop halfway.
+        await asyncio.wait({machine.process.exited}, timeout=_OBEYS_WITHIN)
+        return machine.is_off
+
+    async def _until_wanted(self) -> None:
+        while True:
+            self._wake.clear()
+            with suppress(BackendUnavailable):
+                if await self._is_wanted():
+                    return
+            await self._wake.wait()
 
     async def _find_again(self) -> None:
         """Take over the machine that an earlier server left on, or note that it is gone."""
@@ -174,6 +200,10 @@ class Follower:
         if self._attending:
             # What QEMU said last is still being read.
             await asyncio.wait({self._attending}, timeout=_LAST_NEWS_WITHIN)
+        if machine.has_obeyed(self._powerdown_timeout):
+            await self._forget()
+            await self._chronicle.stopped()
+            return
         reason, message = await self._why(machine)
         await self._forget()
         _log.warning("vm %s: ended by itself: %s", self._vm, message)
@@ -215,6 +245,10 @@ class Follower:
     def _raise_what_attending_met(self) -> None:
         if self._attending and self._attending.done():
             self._attending.result()
+
+
+def _is_to_run(vm: Resource) -> bool:
+    return requested_state(vm) is RequestedState.RUNNING and not is_being_deleted(vm)
 
 
 def _size(vm: Resource) -> Size | None:
