@@ -117,14 +117,17 @@ ITSELF = 0
 
 
 @contextmanager
-def no_room_for(process=ITSELF):
-    """Let the process write no byte to any file, as though its disk were full."""
-    _, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (0, most))
+def no_room_for(*processes):
+    """Let these processes write no byte to any file, as though their disk were full."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for process in processes:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, most))
     try:
         yield
     finally:
-        resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
+        for process in processes:
+            with suppress(ProcessLookupError):
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 from tests.backends.contract import watching
 from tests.backends.qemu.definitions import a_pool_resource
 from tests.backends.qemu.machines import (
+    ITSELF,
     VM,
     an_empty_vm,
     deciding,
@@ -27,7 +28,9 @@ ANN = a_user("ann")
 
 @pytest.fixture(params=["full disk", "locked store"])
 def unwritable(request, home):
-    return {"full disk": no_room_for, "locked store": lambda: locked(home / "state" / "store.sqlite")}[request.param]
+    return {"full disk": lambda: no_room_for(ITSELF), "locked store": lambda: locked(home / "state" / "store.sqlite")}[
+        request.param
+    ]
 
 
 @pytest.fixture
