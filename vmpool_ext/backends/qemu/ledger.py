@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shlex
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -164,6 +166,7 @@ class Ledger:
     def _open(self) -> None:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _require_own(self._directory)
             self._holder.take()
         except OSError as error:
             message = f"The store's directory {self._directory} cannot be used: {error.strerror}."
@@ -180,3 +183,11 @@ class Ledger:
             self._store.close()
             self._store = None
         self._holder.let_go()
+
+
+def _require_own(directory: Path) -> None:
+    """Refuse a directory in which others could put another store, or take this one away."""
+    if directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        command = f"chmod 700 {shlex.quote(str(directory))}"
+        message = f"Others can write in {directory}, and so decide whose VM is whose. Run: {command}"
+        raise BackendUnavailable(message)
