@@ -12,6 +12,7 @@ class MovingClock:
     def __init__(self, now=NOON):
         self._now = now
         self._moved = asyncio.Condition()
+        self._trusted = True
 
     def now(self):
         return self._now
@@ -20,6 +21,14 @@ class MovingClock:
         self._now += timedelta(**by)
         async with self._moved:
             self._moved.notify_all()
+
+    def is_trusted(self):
+        return self._trusted
+
+    async def jump(self, **by):
+        """Be set by somebody."""
+        self._trusted = False
+        await self.advance(**by)
 
     async def sleep_until(self, moment):
         async with self._moved:

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Bool, TraitError, Unicode
+from traitlets import Bool, List, TraitError, Unicode
 from traitlets.utils.importstring import import_item
 
 from vmpool_ext._version import __version__
@@ -16,6 +16,7 @@ from vmpool_ext.backends.unavailable import UnavailableBackend
 from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.broker.clock import SystemClock
 from vmpool_ext.domain.assignment import PREFERENCES, warm_first
+from vmpool_ext.domain.duties import UsedVm
 from vmpool_ext.domain.errors import UnusableName
 from vmpool_ext.domain.user import User
 from vmpool_ext.web.endpoints import Endpoints
@@ -23,6 +24,8 @@ from vmpool_ext.web.jupyter import SETTING, Served
 from vmpool_ext.web.routes import ROUTES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.serverapp import ServerApp
 
@@ -50,10 +53,21 @@ class VmPoolExtension(ExtensionApp):
         help="Whether whoever uses this server is an administrator of the pools.",
     ).tag(config=True)
 
+    roles = List(
+        Unicode(),
+        help="The roles of whoever uses this server: pools and VMs may grant permissions to them.",
+    ).tag(config=True)
+
     prefer = Unicode(
         "warm",
         help="""Which VM of a pool is given first: `warm`, one that runs and that nobody was in; or `longest-unused`, as
         VM-Operator chooses.""",
+    ).tag(config=True)
+
+    used_vm = Unicode(
+        "clean",
+        help="""What a user gets whose VM somebody else was in: `clean`, the session before ended, by the guest's agent
+        or by a restart; or `keep`, as it is, as VM-Operator does.""",
     ).tag(config=True)
 
     _backend: Backend | None = None
@@ -65,7 +79,9 @@ class VmPoolExtension(ExtensionApp):
         logging.getLogger("vmpool_ext").parent = self.log
         self._refuse_unusable_name()
         self._backend = self._make_backend()
-        self._broker = PoolBroker(self._backend, SystemClock(), PREFERENCES.get(self.prefer, warm_first))
+        prefer = PREFERENCES.get(self.prefer, warm_first)
+        used_vm = UsedVm.KEEP if self.used_vm == UsedVm.KEEP else UsedVm.CLEAN
+        self._broker = PoolBroker(self._backend, SystemClock(), prefer, used_vm)
         endpoints = Endpoints(self._broker, mode="local", version=__version__)
         self.settings[SETTING] = Served(endpoints, self._user_of)
         self.log.info("vmpool_ext: mode local, backend %s, user %s", self.backend_class, self._user_name())
@@ -93,7 +109,8 @@ class VmPoolExtension(ExtensionApp):
         try:
             # Where Jupyter could not apply one option it goes on with the defaults of all: another user's, for one.
             self.update_config(self.serverapp.config if self.serverapp else self.config)
-            _require_preference(self.prefer)
+            _require_one_of("prefer", self.prefer, PREFERENCES)
+            _require_one_of("used_vm", self.used_vm, UsedVm)
             backend: Backend = import_item(self.backend_class)(clock=SystemClock(), parent=self)
         except (ImportError, TraitError) as error:
             self.log.error("vmpool_ext: the backend cannot be made: %s", error)  # noqa: TRY400  # an option is wrong
@@ -111,10 +128,11 @@ class VmPoolExtension(ExtensionApp):
         return self.user or getpass.getuser()
 
     def _user_of(self, _: JupyterHandler) -> User:
-        return User(self._user_name(), administrator=self.administrator)
+        return User(self._user_name(), frozenset(self.roles), self.administrator)
 
 
-def _require_preference(prefer: str) -> None:
-    if prefer not in PREFERENCES:
-        message = f"VmPoolExtension.prefer is one of {', '.join(PREFERENCES)}; not {prefer!r}."
+def _require_one_of(option: str, value: str, known: Iterable[str]) -> None:
+    names = [str(name) for name in known]
+    if value not in names:
+        message = f"VmPoolExtension.{option} is one of {', '.join(names)}; not {value!r}."
         raise TraitError(message)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vmpool_ext.broker import views
-from vmpool_ext.broker.broker import ConsoleOffer
+from vmpool_ext.broker.consoles import ConsoleOffer
 from vmpool_ext.domain import errors
 from vmpool_ext.server_extension import VmPoolExtension
 from vmpool_ext.web import errors as web_errors
@@ -33,7 +33,9 @@ def test_every_code_of_an_error_is_documented(code):
     assert f"`{code}`" in API
 
 
-@pytest.mark.parametrize("view", [views.PoolView, views.VmView, views.Picture, ConsoleOffer])
+@pytest.mark.parametrize(
+    "view", [views.PoolView, views.VmView, views.OwnVmView, views.Notice, views.Picture, ConsoleOffer]
+)
 def test_every_field_of_a_view_is_documented(view):
     for field in fields(view):
         first, *others = field.name.split("_")

@@ -126,19 +126,28 @@ class BackendContract:
             assert len(conflicts) == len(written) == 1
             assert (await seen.vm("demo-1", lambda vm: vm.assignment)).assignment == written[0].assignment
 
-    @pytest.mark.parametrize("write", ["assign", "release", "request_state", "reset", "offer_display"])
-    async def test_nothing_is_written_to_a_vm_that_changed(self, backend, write):
-        arguments = {
-            "assign": [BOBS],
-            "request_state": [RequestedState.RUNNING],
-            "offer_display": [a_user("bob")],
-        }
+    @pytest.mark.parametrize(
+        ("write", "arguments"),
+        [
+            ("assign", [BOBS]),
+            ("release", []),
+            ("request_state", [RequestedState.RUNNING]),
+            ("reset", []),
+            ("restart", []),
+            ("mark_session", ["bob"]),
+            ("log_in", ["bob"]),
+            ("log_out", []),
+            ("discard", []),
+            ("offer_display", [a_user("bob")]),
+        ],
+    )
+    async def test_nothing_is_written_to_a_vm_that_changed(self, backend, write, arguments):
         async with watching(backend) as seen:
             read = await seen.vm("demo-1")
             written = await backend.assign(read, ANNS)
 
             with pytest.raises(AssignmentConflict):
-                await getattr(backend, write)(read, *arguments.get(write, []))
+                await getattr(backend, write)(read, *arguments)
 
         async with watching(backend) as later:
             assert later.vms["demo-1"] == written
@@ -188,6 +197,64 @@ class BackendContract:
             again = await seen.vm("demo-1", lambda vm: vm.booted)
             assert again.running == vm.running
 
+    async def test_a_restarted_vm_begins_another_run_which_holds_nobodys_session(self, backend):
+        async with running(backend) as (vm, seen):
+            marked = await backend.mark_session(vm, "ann")
+            assert marked.session_user == "ann"
+
+            ending = await backend.restart(marked)
+
+            assert ending.state is MachineState.STARTING
+            assert ending.requested is RequestedState.RUNNING
+            await seen.vm("demo-1", lambda vm: not vm.running)
+            again = await seen.vm("demo-1", lambda vm: vm.booted)
+            assert again.state is MachineState.RUNNING
+            assert again.running.since > vm.running.since
+            assert again.session_user is None
+            assert again.untouched
+
+    async def test_a_guest_logs_in_and_out_and_forgets_who_it_was_when_it_is_reset(self, backend):
+        async with running(backend) as (vm, seen):
+            logged_in = await backend.log_in(vm, "ann")
+            assert logged_in.logged_in_user == "ann"
+            assert logged_in.user_logged_in
+
+            logged_out = await backend.log_out(logged_in)
+            assert logged_out.logged_in_user is None
+            assert not logged_out.user_logged_in
+
+            await backend.reset(await backend.log_in(logged_out, "bob"))
+            assert (await seen.vm("demo-1", lambda vm: not vm.booted)).logged_in_user is None
+            await seen.vm("demo-1", lambda vm: vm.booted)
+
+    async def test_disconnecting_ends_every_connection_to_the_display(self, backend, look):
+        async with running(backend) as (vm, seen):
+            offer = await backend.offer_display(vm, a_user("ann"))
+            display = await backend.connect_display(vm)
+            await look(display, offer)
+            open_ = await seen.vm("demo-1", lambda vm: vm.console_open)
+
+            await backend.disconnect(open_)
+
+            async with asyncio.timeout(PATIENCE):
+                while await display.read():
+                    pass
+            await seen.vm("demo-1", lambda vm: not vm.console_open)
+
+    async def test_nobody_is_disconnected_from_a_vm_that_is_off(self, backend):
+        async with watching(backend) as seen:
+            await backend.disconnect(await seen.vm("demo-1"))
+
+    async def test_what_was_discarded_is_not_there_any_more(self, backend):
+        async with watching(backend) as seen:
+            discarded = await backend.discard(await seen.vm("demo-1"))
+
+            assert not discarded.disk_used
+
+    async def test_a_pool_is_gone_when_there_is_none(self, backend):
+        assert not await backend.pool_is_gone("demo")
+        assert await backend.pool_is_gone("void")
+
     async def test_an_assignment_survives_starting_and_stopping(self, backend):
         async with watching(backend) as seen:
             mine = await backend.assign(await seen.vm("demo-1"), ANNS)
@@ -221,7 +288,14 @@ class BackendContract:
             await display.close()
 
     @pytest.mark.parametrize(
-        ("act", "arguments"), [("reset", []), ("offer_display", [a_user("ann")]), ("connect_display", [])]
+        ("act", "arguments"),
+        [
+            ("reset", []),
+            ("restart", []),
+            ("mark_session", ["ann"]),
+            ("offer_display", [a_user("ann")]),
+            ("connect_display", []),
+        ],
     )
     async def test_a_vm_that_is_off_has_no_display_and_cannot_be_reset(self, backend, act, arguments):
         async with watching(backend) as seen:

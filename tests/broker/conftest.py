@@ -21,6 +21,13 @@ async def following(backend, clock, **options):
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def until(holds):
+    """Let everything go on until it is so."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110  # what it waits for is many things
+            await asyncio.sleep(0)
+
+
 @pytest.fixture
 def backend(clock):
     return MemoryBackend(clock, [a_pool()], [a_vm("vm1"), a_vm("vm2")])

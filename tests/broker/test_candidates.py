@@ -83,7 +83,7 @@ class CountingVm:
     """Tells how often it was asked."""
 
     asked = 0
-    start_failed, warm, last_used = False, False, NOON
+    start_failed, warm, last_used, assignment = False, False, NOON, None
 
     def __init__(self, name):
         self._name = name

@@ -161,17 +161,6 @@ async def test_the_longest_unused_is_given_where_that_is_preferred(clock):
         assert (await broker.start(ANN, "win11")).pool.vm.name == "vm2"
 
 
-async def test_the_previous_users_session_is_ended_before_the_vm_is_given_on(clock):
-    """Its console was used since it runs: a reset, until the handover of a session is finer than that."""
-    used = replace(a_vm("vm1", running=True), console_connected=since(status=False))
-    backend = MemoryBackend(clock, [a_pool()], [used])
-    await clock.advance(minutes=1)
-    async with following(backend, clock) as broker:
-        await broker.start(ANN, "win11")
-
-    assert backend.vm("vm1").booted.since == clock.now()
-
-
 async def test_a_vm_that_is_going_down_starts_again(broker, backend, settled):
     await broker.start(ANN, "win11")
     await settled()

@@ -1,12 +1,11 @@
-"""What stands against each action (R6, R9)."""
+"""What stands against each action (R6)."""
 
 from dataclasses import replace
 
 import pytest
 
-from tests.builders import a_pool, a_user, a_vm, since
+from tests.builders import a_pool, a_vm, since
 from vmpool_ext.domain.actions import why_no_reset, why_no_start, why_no_stop, why_nothing_given
-from vmpool_ext.domain.console import why_no_console
 from vmpool_ext.domain.machine import RequestedState
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Permission, parse_permissions
 
@@ -53,28 +52,6 @@ def test_starting_again_needs_the_permission_and_the_first_time_does_not():
     assert why_no_start(OFF, NONE) is None
     assert code(why_no_start(ran, NONE)) == "permission-missing"
     assert why_no_start(ran, parse_permissions(["start"])) is None
-
-
-@pytest.mark.parametrize(
-    ("connected", "asked_by", "may", "expected"),
-    [
-        (False, None, ["accessConsole"], None),
-        (True, "ann", ["accessConsole"], None),
-        (True, "bob", ["accessConsole"], "console-in-use"),
-        (True, "bob", ["takeConsole"], None),
-        (False, "bob", ["accessConsole"], None),
-        (False, None, ["start", "stop", "reset"], "permission-missing"),
-    ],
-)
-def test_the_console_is_open_to_one(connected, asked_by, may, expected):
-    vm = replace(UP, console_user=asked_by, console_connected=since(status=connected))
-
-    assert code(why_no_console(a_user("ann"), vm, parse_permissions(may))) == expected
-
-
-def test_a_vm_that_is_off_has_no_console():
-    assert code(why_no_console(a_user("ann"), OFF, ALL)) == "not-running"
-    assert code(why_no_console(a_user("ann"), COMING, ALL)) == "not-running"
 
 
 @pytest.mark.parametrize(

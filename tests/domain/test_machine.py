@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 
 from tests.builders import NOON, a_vm, since
-from vmpool_ext.domain.machine import CRASHED, START_FAILED, TERMINATING, Condition, MachineState, RequestedState
+from vmpool_ext.domain.machine import (
+    CRASHED,
+    NEVER,
+    START_FAILED,
+    TERMINATING,
+    Condition,
+    MachineState,
+    RequestedState,
+    SessionMark,
+)
 
 ON, OFF = RequestedState.RUNNING, RequestedState.STOPPED
 MINUTE = timedelta(minutes=1)
@@ -70,9 +79,42 @@ def test_what_ran_before_it_was_assigned_has_not_run_since():
     assert not replace(stopped, running=Condition()).ran_since_assigned
 
 
-def test_somebody_may_be_in_a_vm_that_runs_and_was_used_and_in_no_other():
-    used = replace(a_vm(running=True), console_connected=since(status=False))
+RUN = NOON - MINUTE
+"""When the runs of `a_vm` began."""
 
-    assert used.used_in_this_run
-    assert not a_vm(running=True).used_in_this_run
-    assert not replace(used, running=since(status=False)).used_in_this_run
+
+@pytest.mark.parametrize(
+    ("what_is_known", "clean_for"),
+    [
+        ({}, {"ann", "bob"}),
+        ({"session": SessionMark("ann", RUN)}, {"ann"}),
+        ({"session": SessionMark("ann", RUN - MINUTE)}, {"ann", "bob"}),
+        ({"session": SessionMark("ann", RUN), "console_connected": since(status=False)}, {"ann"}),
+        ({"session": SessionMark("ann", RUN), "logged_in_user": "bob"}, {"ann"}),
+        ({"console_connected": since(status=False)}, set()),
+        ({"console_connected": since(status=True, ago=2 * MINUTE)}, set()),
+        ({"console_connected": since(status=False, ago=MINUTE)}, {"ann", "bob"}),
+        ({"logged_in_user": "ann"}, set()),
+        ({"console_user": "bob"}, {"ann", "bob"}),
+    ],
+)
+def test_a_run_is_clean_for_whose_mark_it_bears_or_for_all_when_nobody_was_in_it(what_is_known, clean_for):
+    """R10; the console user is no evidence: it is written on request, and never cleared."""
+    vm = replace(a_vm(running=True), **what_is_known)
+
+    assert {user for user in ("ann", "bob") if vm.is_clean_for(user)} == clean_for
+
+
+def test_a_vm_that_is_off_holds_no_session():
+    used = replace(a_vm(), session=SessionMark("ann", NEVER), console_connected=since(status=False))
+
+    assert used.is_clean_for("bob")
+
+
+def test_a_vm_whose_run_is_to_end_is_starting_until_the_next_one():
+    ending = replace(a_vm(running=True), ending_run=RUN)
+
+    assert ending.state is MachineState.STARTING
+    assert not ending.warm
+    assert replace(ending, requested=RequestedState.STOPPED).state is MachineState.STOPPING
+    assert replace(ending, ending_run=RUN - MINUTE).state is MachineState.RUNNING

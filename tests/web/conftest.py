@@ -29,7 +29,14 @@ class SmallBackend(MemoryBackend):
                 a_pool("void", grants=anns),
                 *(a_pool(name, grants=anns) for name in STRANGE),
             ],
-            [a_vm("demo-1", pool="demo"), a_vm("demo-2", pool="demo"), a_vm("looking-1", pool="looking")],
+            [
+                a_vm("demo-1", pool="demo"),
+                a_vm("demo-2", pool="demo"),
+                a_vm("looking-1", pool="looking"),
+                a_vm("own-1", pool="nobodys", grants=anns),
+                a_vm("foreign-1", pool="nobodys", grants=bobs, running=True),
+                a_vm("spice-1", pool="nobodys", grants=anns, running=True, display="spice"),
+            ],
         )
 
 

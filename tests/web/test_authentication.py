@@ -14,6 +14,8 @@ ADDRESSES = {
     "vmpool/api/v1/pools": "GET",
     "vmpool/api/v1/pools/demo": "GET",
     "vmpool/api/v1/pools/demo/start": "POST",
+    "vmpool/api/v1/vms": "GET",
+    "vmpool/api/v1/vms/looking-1/start": "POST",
     "vmpool/api/v1/updates": "WS",
     "vmpool/api/v1/vms/demo-1/display": "WS",
     "vmpool/anything": "GET",

@@ -28,7 +28,16 @@ async def test_an_empty_body(call, body):
 
 @pytest.mark.parametrize(
     "path",
-    ["", "nothing", "pools/demo/explode", "pools/demo/start/now", "vms", "pools/demo/_visible", "../v2/pools"],
+    [
+        "",
+        "nothing",
+        "pools/demo/explode",
+        "pools/demo/start/now",
+        "vms/demo-1",
+        "vms/demo-1/release",
+        "pools/demo/_visible",
+        "../v2/pools",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_an_unknown_address(call, method, path):

@@ -49,6 +49,7 @@ async def test_an_own_vm_is_shown_field_by_field(call, settled):
         "booted": True,
         "loggedInUser": None,
         "console": "closed",
+        "display": "vnc",
         "since": pool["vm"]["since"],
         "retainedUntil": pool["vm"]["retainedUntil"],
         "os": "Nothing at all",
@@ -89,7 +90,7 @@ async def test_a_console_is_offered_once_the_vm_runs(call, settled, jp_fetch):
     assert response.headers["Cache-Control"] == "no-store"
     status, offer = await call("POST", "pools/demo/console")
     assert status == 200
-    assert set(offer) == {"vm", "engine", "ticket", "password", "expiresAt", "url"}
+    assert set(offer) == {"vm", "engine", "ticket", "password", "expiresAt", "url", "file"}
     assert (offer["vm"], offer["engine"], offer["url"]) == ("demo-1", "vnc", "vms/demo-1/display")
 
 

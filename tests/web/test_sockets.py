@@ -21,7 +21,7 @@ async def _picture(socket, holds=lambda _: True):
 async def test_updates_are_the_whole_picture_again_at_every_change(backend, open_socket, call):
     socket = await open_socket("updates")
     first = await _picture(socket)
-    assert set(first) == {"revision", "pools", "problem"}
+    assert set(first) == {"revision", "pools", "vms", "notices", "problem"}
     await call("POST", "pools/demo/start")
 
     later = await _picture(socket, lambda picture: _demo(picture)["vm"] and _demo(picture)["vm"]["booted"])

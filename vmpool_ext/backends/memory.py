@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
-from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
-from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, VirtualMachine
+from vmpool_ext.domain.connection_file import DisplayAddress
+from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable
+from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, SessionMark, VirtualMachine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from datetime import datetime
 
     from vmpool_ext.broker.ports import Clock
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.user import User
 
 GREETING = b"RFB 003.008\n"
+SPICE_ADDRESS = DisplayAddress("192.0.2.1", 5900)
+"""Where nobody is: an address for documentation."""
 
 
 class MemoryBackend:
@@ -36,6 +41,7 @@ class MemoryBackend:
         self._vms: dict[str, VirtualMachine] = {}
         self._watchers: set[asyncio.Queue[Event | None]] = set()
         self._machines: set[asyncio.Task[None]] = set()
+        self._displays: defaultdict[str, set[MemoryDisplay]] = defaultdict(set)
         for pool in pools:
             self.put_pool(pool)
         for vm in vms:
@@ -110,28 +116,63 @@ class MemoryBackend:
 
     async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
         """Write what is wanted; the machine follows at its own pace."""
-        written = await self._write(vm, requested=state)
-        task = asyncio.create_task(self._follow(vm.name), name=f"machine {vm.name}")
-        self._machines.add(task)
-        task.add_done_callback(self._machines.discard)
-        return written
+        return self._followed(await self._write(vm, requested=state))
 
     async def reset(self, vm: VirtualMachine) -> None:
         """Boot again."""
-        current = await self._write_to_running(vm, booted=Condition(since=self._clock.now(), reason="VmReset"))
-        self.put_vm(_switched_on(current, self._clock.now()))
+        not_up = Condition(since=self._clock.now(), reason="VmReset")
+        current = await self._write_to_running(vm, booted=not_up, logged_in_user=None)
+        self.put_vm(_up(current, self._clock.now()))
+
+    async def restart(self, vm: VirtualMachine) -> VirtualMachine:
+        """Write which run is to end; the machine follows at its own pace."""
+        return self._followed(await self._write_to_running(vm, ending_run=vm.running.since))
+
+    async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Write whose session the run holds."""
+        return await self._write_to_running(vm, session=SessionMark(user, vm.running.since))
+
+    async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Write who is logged in, where there is an agent to do it."""
+        done = Condition(status=True, since=self._clock.now(), reason="LoggedIn")
+        return await self._write_to(vm, _require_agent, logged_in_user=user, user_logged_in=done)
+
+    async def log_out(self, vm: VirtualMachine) -> VirtualMachine:
+        """Write that nobody is logged in any more, where there is an agent to do it."""
+        done = Condition(since=self._clock.now(), reason="LoggedOut")
+        return await self._write_to(vm, _require_agent, logged_in_user=None, user_logged_in=done)
+
+    async def disconnect(self, vm: VirtualMachine) -> None:
+        """Close what is connected; there is no password that would open it again."""
+        for display in tuple(self._displays[vm.name]):
+            await display.close()
+
+    async def discard(self, vm: VirtualMachine) -> VirtualMachine:
+        """Note that there is nothing on the disks."""
+        return await self._write(vm, disk_used=False)
+
+    async def pool_is_gone(self, name: str) -> bool:
+        """Look."""
+        return name not in self._pools
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user."""
         await self._write_to_running(vm, console_user=user.name)
-        return DisplayOffer(engine="vnc", password=secrets.token_urlsafe(6))
+        address = SPICE_ADDRESS if vm.display == "spice" else None
+        return DisplayOffer(vm.display, secrets.token_urlsafe(6), address)
 
     async def connect_display(self, vm: VirtualMachine) -> MemoryDisplay:
         """Connect to a display that says the greeting of a real one, then repeats what it is told."""
         _require_running(self._vms[vm.name])
-        return MemoryDisplay(self, vm.name)
+        display = MemoryDisplay(self, vm.name)
+        self._displays[vm.name].add(display)
+        return display
 
     # Inside.
+
+    def forget_display(self, name: str, display: MemoryDisplay) -> None:
+        """Note that a display was closed; the console is while another is open."""
+        self._displays[name].discard(display)
 
     def set_console(self, name: str, *, connected: bool) -> None:
         """Note that a viewer came or went."""
@@ -148,9 +189,21 @@ class MemoryBackend:
         return self.put_vm(replace(vm, **changes))
 
     async def _write_to_running(self, vm: VirtualMachine, **changes: Any) -> VirtualMachine:
+        return await self._write_to(vm, _require_running, **changes)
+
+    async def _write_to(
+        self, vm: VirtualMachine, require: Callable[[VirtualMachine], None], **changes: Any
+    ) -> VirtualMachine:
         if self._vms.get(vm.name) == vm:
-            _require_running(vm)
+            require(vm)
         return await self._write(vm, **changes)
+
+    def _followed(self, vm: VirtualMachine) -> VirtualMachine:
+        """Have the machine do what was written."""
+        task = asyncio.create_task(self._follow(vm.name), name=f"machine {vm.name}")
+        self._machines.add(task)
+        task.add_done_callback(self._machines.discard)
+        return vm
 
     async def _follow(self, name: str) -> None:
         await asyncio.sleep(0)
@@ -158,10 +211,10 @@ class MemoryBackend:
         if vm is None:
             return
         wanted = vm.requested is RequestedState.RUNNING
+        if vm.running and (vm.restarting or not wanted):
+            vm = self.put_vm(_switched_off(vm, self._clock.now(), "VmStopped", ""))
         if wanted and not vm.running:
             self.put_vm(_switched_on(vm, self._clock.now()))
-        elif vm.running and not wanted:
-            self.put_vm(_switched_off(vm, self._clock.now(), "VmStopped", ""))
 
     def _next_version(self) -> int:
         self._version += 1
@@ -193,6 +246,7 @@ class MemoryDisplay:
     async def close(self) -> None:
         """Let the display go."""
         self._says.put_nowait(b"")
+        self._backend.forget_display(self._vm, self)
         self._backend.set_console(self._vm, connected=False)
 
 
@@ -202,16 +256,33 @@ def _require_running(vm: VirtualMachine) -> None:
         raise BackendUnavailable(message)
 
 
+def _require_agent(vm: VirtualMachine) -> None:
+    if not vm.agent_there:
+        message = "There is no agent in the guest."
+        raise AgentFailed(message)
+
+
 def _switched_on(vm: VirtualMachine, now: datetime) -> VirtualMachine:
-    running = vm.running or Condition(status=True, since=now, reason="VmStarted")
+    # Two runs never begin at the same moment, though a clock that only tests move may stand still.
+    since = max(now, vm.running.since + timedelta(microseconds=1))
+    return _up(replace(vm, running=Condition(status=True, since=since, reason="VmStarted"), disk_used=True), since)
+
+
+def _up(vm: VirtualMachine, now: datetime) -> VirtualMachine:
     booted = Condition(status=True, since=now, reason="VmBooted")
     agent = Condition(status=True, since=now, reason="VmopAgentStarted")
-    return replace(vm, running=running, booted=booted, agent_connected=agent, os="Nothing at all")
+    return replace(vm, booted=booted, agent_connected=agent, os="Nothing at all")
 
 
 def _switched_off(vm: VirtualMachine, now: datetime, reason: str, message: str) -> VirtualMachine:
     off = Condition(status=False, since=now, reason=reason, message=message)
-    console = off if vm.console_connected else vm.console_connected
     return replace(
-        vm, running=off, booted=off, agent_connected=off, console_connected=console, logged_in_user=None, os=None
+        vm,
+        running=off,
+        booted=off,
+        agent_connected=off,
+        user_logged_in=off,
+        console_connected=off if vm.console_connected else vm.console_connected,
+        logged_in_user=None,
+        os=None,
     )

@@ -14,10 +14,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.errors import InvalidDefinition
-from vmpool_ext.domain.machine import NEVER, Assignment, Condition, RequestedState, VirtualMachine
+from vmpool_ext.domain.machine import NEVER, Assignment, Condition, RequestedState, SessionMark, VirtualMachine
 from vmpool_ext.domain.permission import Grant, parse_permissions
-from vmpool_ext.domain.pool import Pool
-from vmpool_ext.domain.retention import DEFAULT_RETENTION, RetainForever, Retention, parse_retention
+from vmpool_ext.domain.pool import EndAction, Pool
+from vmpool_ext.domain.retention import (
+    DEFAULT_RETENTION,
+    RetainForever,
+    Retention,
+    parse_retention,
+    why_not_for_vm_operator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +39,21 @@ AGENT_CONNECTED = "VmopAgentConnected"
 USER_LOGGED_IN = "UserLoggedIn"
 CONSOLE_CONNECTED = "ConsoleConnected"
 CONDITIONS = (RUNNING, BOOTED, AGENT_CONNECTED, USER_LOGGED_IN, CONSOLE_CONNECTED)
+
+ANNOTATION = "vmpool-ext.jupyter.org/"
+"""What begins the names of our own annotations: what a pool or VM needs beyond the fields of its CRD."""
+
+SESSION = f"{ANNOTATION}session"
+"""On a VM: whose session the run holds that began then, as ``<user> <time>``."""
+ENDING_RUN = f"{ANNOTATION}ending-run"
+"""On a VM: which run is to end and be followed by another, as the time when it began."""
+DISK = f"{ANNOTATION}disk"
+"""On a VM: ``used`` when something may have been written to its disks, ``discard`` when that is to be thrown away."""
+END_ACTION = f"{ANNOTATION}end-action"
+"""On a pool: what becomes of a VM when it is given back or its retention has ended."""
+
+OWN_VM_ANNOTATIONS = (SESSION, ENDING_RUN, DISK)
+"""Those that we write: no definition changes them."""
 
 # A pool's grant that names no permission opens the console; a VM's grants nothing (the two CRDs differ).
 _POOL_MAY = ("accessConsole",)
@@ -52,8 +73,13 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         running=_really_running(status, conditions[RUNNING]),
         booted=conditions[BOOTED],
         agent_connected=conditions[AGENT_CONNECTED],
+        user_logged_in=conditions[USER_LOGGED_IN],
         console_connected=conditions[CONSOLE_CONNECTED],
         assignment=_assignment(status),
+        session=_session(annotations_of(resource).get(SESSION)),
+        ending_run=_moment(annotations_of(resource).get(ENDING_RUN)),
+        disk_used=annotations_of(resource).get(DISK) == "used",
+        login_user=_text(_mapping(_mapping(spec, "vm"), "display").get("loggedInUser")),
         logged_in_user=_text(status.get("loggedInUser")),
         console_user=_text(status.get("consoleUser")),
         os=_text(_mapping(status, "osinfo").get("pretty-name")),
@@ -67,7 +93,8 @@ def pool_from_resource(resource: Mapping[str, Any], version: int) -> Pool:
     text = _given(spec, "retention", DEFAULT_RETENTION)
     grants, broken_grant = _grants(spec, _POOL_MAY)
     retention, broken_retention = _retention(str(text))
-    broken = broken_retention or broken_grant
+    end_action, broken_action = _end_action(annotations_of(resource).get(END_ACTION))
+    broken = broken_retention or broken_grant or broken_action
     return Pool(
         name=_mapping(resource, "metadata")["name"],
         version=version,
@@ -75,7 +102,9 @@ def pool_from_resource(resource: Mapping[str, Any], version: int) -> Pool:
         retention=RetainForever() if broken else retention,
         retention_text=str(text),
         login_on_assignment=spec.get("loginOnAssignment") is True,
+        end_action=end_action,
         misconfigured=broken,
+        warning=None if broken else why_not_for_vm_operator(str(text)),
     )
 
 
@@ -88,6 +117,28 @@ def requested_state(resource: Mapping[str, Any]) -> RequestedState:
 def is_being_deleted(resource: Mapping[str, Any]) -> bool:
     """Whether somebody has asked for the resource to go."""
     return bool(_mapping(resource, "metadata").get("deletionTimestamp"))
+
+
+def annotations_of(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what is noted on a resource beyond the fields of its CRD."""
+    return _mapping(_mapping(resource, "metadata"), "annotations")
+
+
+def with_annotation(resource: Resource, name: str, text: str | None) -> Resource:
+    """Note something on the resource; None takes the note away."""
+    noted = {**annotations_of(resource), name: text}
+    kept = {key: value for key, value in noted.items() if value is not None}
+    return {**resource, "metadata": {**_mapping(resource, "metadata"), "annotations": kept}}
+
+
+def with_session(resource: Resource, user: str) -> Resource:
+    """Note whose session the present run holds."""
+    return with_annotation(resource, SESSION, f"{user} {time_text(_run(resource))}")
+
+
+def with_ending_run(resource: Resource) -> Resource:
+    """Note that the present run is to end and be followed by another."""
+    return with_annotation(resource, ENDING_RUN, time_text(_run(resource)))
 
 
 def with_requested_state(resource: Resource, state: RequestedState) -> Resource:
@@ -197,6 +248,32 @@ def _assignment(status: Mapping[str, Any]) -> Assignment | None:
     parts = _mapping(status, "assignment")
     pool, user = _text(parts.get("pool")), _text(parts.get("user"))
     return Assignment(pool, user, parse_time(parts.get("lastUsed"))) if pool and user else None
+
+
+def _run(resource: Mapping[str, Any]) -> datetime:
+    return _conditions(_mapping(resource, "status"))[RUNNING].since
+
+
+def _session(text: object) -> SessionMark | None:
+    """Read a mark; one that cannot be read is none, and what else is known of the run decides."""
+    user, _, run = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    began = _moment(run)
+    return SessionMark(user, began) if user and began else None
+
+
+def _moment(text: object) -> datetime | None:
+    moment = parse_time(text)
+    return None if moment == NEVER else moment
+
+
+def _end_action(text: object) -> tuple[EndAction, str | None]:
+    if text is None:
+        return EndAction.KEEP, None
+    try:
+        return EndAction(str(text)), None
+    except ValueError:
+        known = ", ".join(EndAction)
+        return EndAction.KEEP, f'The end action "{str(text)[:32]}" is none of {known}.'
 
 
 def _retention(text: str) -> tuple[Retention, str | None]:

@@ -50,6 +50,34 @@ class UnavailableBackend:
         """Refuse."""
         self._refuse()
 
+    async def restart(self, vm: VirtualMachine) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def log_out(self, vm: VirtualMachine) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def disconnect(self, vm: VirtualMachine) -> None:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def discard(self, vm: VirtualMachine) -> VirtualMachine:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
+    async def pool_is_gone(self, name: str) -> bool:  # noqa: ARG002
+        """Refuse."""
+        self._refuse()
+
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:  # noqa: ARG002
         """Refuse."""
         self._refuse()

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from vmpool_ext.domain.actions import why_nothing_given
 from vmpool_ext.domain.assignment import is_kept
-from vmpool_ext.domain.errors import AssignmentConflict, Contention, PoolExhausted
+from vmpool_ext.domain.errors import AssignmentConflict, ClockJumped, Contention, PoolExhausted
 from vmpool_ext.domain.machine import Assignment
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The user's VM; whether it became theirs just now; and whether somebody was in it before who may still be."""
+    """The user's VM, and whether it became theirs just now."""
 
     vm: VirtualMachine
     newly: bool = False
-    needs_cleaning: bool = False
 
 
 class Assigning:
@@ -91,11 +90,13 @@ class Assigning:
             raise
         # Not taken in from here: a reading that sees this write must have seen all that came before it.
         await self._inventory.seen(given.version)
-        return Given(given, newly=not mine, needs_cleaning=not mine and vm.used_in_this_run)
+        return Given(given, newly=not mine)
 
     async def _refuse_unless_undecided(self, pool: Pool) -> None:
         """Say that there is none only when no VM is on its way to somebody: it may be on its way to this very user."""
         if not await self._inventory.undecided(pool.name):
+            if self._inventory.free(pool.name):
+                raise ClockJumped(pool.name)
             refusal = why_nothing_given(pool, free=0, total=self._inventory.total(pool.name))
             raise refusal or PoolExhausted(pool.name)
 

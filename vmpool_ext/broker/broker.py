@@ -4,43 +4,46 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmpool_ext.broker.assigning import ATTEMPTS, Assigning
+from vmpool_ext.broker.acting import Acting, nothing_against
+from vmpool_ext.broker.assigning import Assigning
+from vmpool_ext.broker.consoles import Consoles
 from vmpool_ext.broker.following import Following
 from vmpool_ext.broker.inventory import Inventory
-from vmpool_ext.broker.tickets import Tickets
-from vmpool_ext.broker.views import Picture, PoolView, pool_view
-from vmpool_ext.domain.actions import why_no_reset, why_no_start, why_no_stop
-from vmpool_ext.domain.assignment import warm_first
-from vmpool_ext.domain.console import why_no_console
-from vmpool_ext.domain.errors import (
-    AlreadyRunning,
-    AssignmentConflict,
-    Contention,
-    NothingAssigned,
-    PoolNotFound,
-    Refused,
-    VmNotFound,
+from vmpool_ext.broker.keeper import Keeper
+from vmpool_ext.broker.moments import change_or_moment
+from vmpool_ext.broker.views import OwnVmView, Picture, PoolView, notices_for, own_vm_view, pool_view
+from vmpool_ext.domain.actions import (
+    why_no_own_reset,
+    why_no_own_start,
+    why_no_own_stop,
+    why_no_reset,
+    why_no_start,
+    why_no_stop,
+    why_nobody_of_that_name,
 )
-from vmpool_ext.domain.machine import MachineState, RequestedState
+from vmpool_ext.domain.assignment import warm_first
+from vmpool_ext.domain.console import why_no_console, why_no_own_console
+from vmpool_ext.domain.duties import UsedVm
+from vmpool_ext.domain.errors import NothingAssigned, PoolNotFound, Refused, VmNotFound
 from vmpool_ext.domain.permission import EVERY_PERMISSION, permissions_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from datetime import datetime
+    from collections.abc import AsyncIterator, Callable
 
+    from vmpool_ext.broker.acting import Act, Look, Rule
     from vmpool_ext.broker.candidates import Prefer
+    from vmpool_ext.broker.consoles import ConsoleOffer, OpenConsole
     from vmpool_ext.broker.inventory import Problem
-    from vmpool_ext.broker.ports import Backend, Clock, Display, DisplayOffer
+    from vmpool_ext.broker.ports import Backend, Clock
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.permission import Permissions
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
 
-    Rule = Callable[[VirtualMachine], Refused | None]
-    Act = Callable[[VirtualMachine], Awaitable[VirtualMachine | None]]
+    GrantRule = Callable[[VirtualMachine, Permissions], Refused | None]
 
 log = logging.getLogger(__name__)
 
@@ -53,42 +56,25 @@ class Started:
     newly: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleOffer:
-    """What opens a console within ten seconds."""
-
-    vm: str
-    engine: str
-    ticket: str = field(repr=False)
-    password: str = field(repr=False)
-    expires_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OpenConsole:
-    """A display that its user is connected to, and what returns, with the reason, when they have to leave."""
-
-    display: Display
-    ended: Callable[[], Awaitable[Refused]]
-
-
-def _nothing(_: VirtualMachine) -> None:
-    """Tell that nothing stands against it."""
-
-
 class PoolBroker:
     """Decides who gets which VM."""
 
-    def __init__(self, backend: Backend, clock: Clock, prefer: Prefer = warm_first) -> None:
+    def __init__(
+        self, backend: Backend, clock: Clock, prefer: Prefer = warm_first, used_vm: UsedVm = UsedVm.CLEAN
+    ) -> None:
         self._backend = backend
         self._clock = clock
         self._inventory = Inventory(clock, prefer)
         self._assigning = Assigning(backend, self._inventory, clock)
-        self._tickets = Tickets(clock)
+        self._acting = Acting(backend, self._inventory)
+        self._consoles = Consoles(backend, self._inventory, clock, self._acting)
+        self._keeper = Keeper(backend, self._inventory, clock, self._acting, used_vm)
 
     async def run(self) -> None:
-        """Keep the picture current, for ever."""
-        await Following(self._backend, self._inventory, self._clock).run()
+        """Keep the picture current, and do what nobody clicks, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(Following(self._backend, self._inventory, self._clock).run(), name="vmpool following")
+            group.create_task(self._keeper.run(), name="vmpool keeper")
 
     async def drawn(self) -> None:
         """Return when there is a picture to look at, be it the latest or not; raise if there is none and why."""
@@ -104,10 +90,20 @@ class PoolBroker:
         return self._inventory.problem
 
     def overview(self, user: User) -> Picture:
-        """Show all that the user may know: the pools on which they have some permission, by name."""
+        """Show all that the user may know: the pools and VMs on which they have some permission, by name."""
         mine = [pool for pool in self._inventory.pools.values() if permissions_for(user, pool.grants)]
-        views = (pool_view(user, pool, self._inventory) for pool in sorted(mine, key=lambda pool: pool.name))
-        return Picture(self._inventory.revision, tuple(views), self._inventory.problem)
+        return Picture(
+            revision=self._inventory.revision,
+            pools=tuple(pool_view(user, pool, self._inventory) for pool in sorted(mine, key=lambda pool: pool.name)),
+            vms=self.vms(user),
+            notices=notices_for(user, self._inventory.pools),
+            problem=self._inventory.problem,
+        )
+
+    def vms(self, user: User) -> tuple[OwnVmView, ...]:
+        """Show the VMs on which the user has some permission by a grant on the VM itself."""
+        granted = (self._inventory.vms[name] for name in sorted(self._inventory.granted(user)))
+        return tuple(own_vm_view(user, vm) for vm in granted if permissions_for(user, vm.grants))
 
     def pool(self, user: User, name: str) -> PoolView:
         """Show one pool."""
@@ -122,62 +118,70 @@ class PoolBroker:
             if shown is None or replace(picture, revision=shown.revision) != shown:
                 yield picture
                 shown = picture
-            await self._change_or_moment(change)
+            await change_or_moment(change, self._clock, self._inventory.next_moment())
 
-    # Deciding.
+    # Deciding, about the user's VM of a pool.
 
     async def start(self, user: User, name: str) -> Started:
         """Give the user a VM of the pool unless they have one, and have it run."""
         pool, may = self._deciding(user, name)
+        if refusal := why_nobody_of_that_name(user, pool):
+            raise refusal
         given = await self._assigning.assigned_or_given(pool, user)
         log.info("start: vm %s of pool %s for %s", given.vm.name, name, user.name)
-        if given.needs_cleaning:
-            await self._on_own(user, pool, _nothing, self._end_sessions)
         allowed = EVERY_PERMISSION if given.newly else may
-        await self._on_own(user, pool, lambda vm: why_no_start(vm, allowed), self._request_running)
+        await self._on_own(user, pool, lambda vm: why_no_start(vm, allowed), self._acting.request_running)
         return Started(self.pool(user, name), given.newly)
 
     async def stop(self, user: User, name: str) -> PoolView:
         """Shut down the user's VM; it stays theirs."""
         pool, may = self._deciding(user, name)
-        await self._on_own(user, pool, lambda vm: why_no_stop(vm, may), self._request_stopped)
+        await self._on_own(user, pool, lambda vm: why_no_stop(vm, may), self._acting.request_stopped)
         return self.pool(user, name)
 
     async def reset(self, user: User, name: str) -> PoolView:
         """Reset the user's running VM as its reset button would."""
         pool, may = self._deciding(user, name)
-        await self._on_own(user, pool, lambda vm: why_no_reset(vm, may), self._reset)
+        await self._on_own(user, pool, lambda vm: why_no_reset(vm, may), self._acting.reset)
         return self.pool(user, name)
 
     async def release(self, user: User, name: str) -> PoolView:
         """Give the user's VM back; an open console is closed."""
         pool, _ = self._deciding(user, name)
-        await self._on_own(user, pool, _nothing, self._backend.release)
+        await self._on_own(user, pool, nothing_against, lambda vm: self._acting.release(vm, pool.end_action))
         return self.pool(user, name)
 
     async def open_console(self, user: User, name: str) -> ConsoleOffer:
         """Make the display of the user's VM accept them."""
         pool, may = self._deciding(user, name)
-        offers: list[DisplayOffer] = []
+        pools = self._inventory.pools
+        look = self._look_for_own(user, pool)
+        return await self._consoles.offer(user, look, lambda vm: why_no_console(user, vm, pools, may), name)
 
-        async def offer(vm: VirtualMachine) -> None:
-            offers.append(await self._backend.offer_display(vm, user))
+    # Deciding, about a VM on which the user has permissions by a grant on the VM itself.
 
-        vm = await self._on_own(user, pool, lambda vm: why_no_console(user, vm, may), offer)
-        text, ticket = self._tickets.issue(user, vm.name, name)
-        return ConsoleOffer(vm.name, offers[-1].engine, text, offers[-1].password, ticket.expires_at)
+    async def start_vm(self, user: User, name: str) -> OwnVmView:
+        """Have the VM run."""
+        return await self._on_granted(user, name, why_no_own_start, self._acting.request_running)
 
-    async def connect_console(self, user: User, vm_name: str, ticket_text: str) -> OpenConsole:
+    async def stop_vm(self, user: User, name: str) -> OwnVmView:
+        """Shut the VM down."""
+        return await self._on_granted(user, name, why_no_own_stop, self._acting.request_stopped)
+
+    async def reset_vm(self, user: User, name: str) -> OwnVmView:
+        """Reset the running VM as its reset button would."""
+        return await self._on_granted(user, name, why_no_own_reset, self._acting.reset)
+
+    async def open_vm_console(self, user: User, name: str) -> ConsoleOffer:
+        """Make the display of the VM accept the user."""
+        look = self._look_for_granted(user, name)
+        return await self._consoles.offer(user, look, lambda vm: self._why_no_own_console(user, vm), None)
+
+    # Of either kind.
+
+    async def connect_console(self, user: User, vm: str, ticket: str) -> OpenConsole:
         """Connect the holder of a ticket to the display, if what the ticket was issued for still holds."""
-        ticket = self._tickets.redeem(ticket_text, user, vm_name)
-
-        def refusal() -> Refused | None:
-            return self._why_not_look(user, ticket.pool, vm_name)
-
-        if refused := refusal():
-            raise refused
-        display = await self._backend.connect_display(self._inventory.vms[vm_name])
-        return OpenConsole(display, lambda: self._inventory.first(refusal))
+        return await self._consoles.connect(user, vm, ticket, self._why_not_look)
 
     # Inside.
 
@@ -193,60 +197,49 @@ class PoolBroker:
         self._inventory.require_fresh()
         return self._visible(user, name)
 
-    def _why_not_look(self, user: User, pool: str, vm_name: str) -> Refused | None:
+    def _why_not_look(self, user: User, vm_name: str, pool: str | None) -> Refused | None:
         """Tell what keeps the user from the console now: the VM is not theirs, or does not run, or they may not."""
         vm = self._inventory.vms.get(vm_name)
-        if vm is None or not vm.is_assigned(pool, user.name):
+        if vm is None or (pool is not None and not vm.is_assigned(pool, user.name)):
             return VmNotFound(vm_name)
+        if pool is None:
+            return self._why_no_own_console(user, vm)
         try:
             _, may = self._visible(user, pool)
         except PoolNotFound as refusal:
             return refusal
-        return why_no_console(user, vm, may)
+        return why_no_console(user, vm, self._inventory.pools, may)
 
-    async def _on_own(self, user: User, pool: Pool, why_not: Rule, act: Act) -> VirtualMachine:
-        """Do something to the user's VM of the pool as it is now; when it changed meanwhile, judge and do again."""
-        for _ in range(ATTEMPTS):
+    def _why_no_own_console(self, user: User, vm: VirtualMachine) -> Refused | None:
+        return why_no_own_console(user, vm, permissions_for(user, vm.grants))
+
+    def _look_for_own(self, user: User, pool: Pool) -> Look:
+        def look() -> VirtualMachine:
             vm = next(iter(self._inventory.assigned(pool.name, user.name)), None)
             if vm is None:
                 raise NothingAssigned(pool.name)
-            refusal = why_not(vm)
-            if isinstance(refusal, AlreadyRunning):
-                return vm
-            if refusal:
-                raise refusal
-            try:
-                written = await act(vm)
-            except AssignmentConflict:
-                await self._inventory.other_than(vm)
-            else:
-                if written:
-                    self._inventory.observe(written)
-                return written or vm
-        raise Contention
+            return vm
 
-    async def _request_running(self, vm: VirtualMachine) -> VirtualMachine:
-        return await self._backend.request_state(vm, RequestedState.RUNNING)
+        return look
 
-    async def _request_stopped(self, vm: VirtualMachine) -> VirtualMachine:
-        return await self._backend.request_state(vm, RequestedState.STOPPED)
+    def _look_for_granted(self, user: User, name: str) -> Look:
+        """Give the VM; one without permissions looks like one that does not exist (R6)."""
 
-    async def _reset(self, vm: VirtualMachine) -> None:
-        await self._backend.reset(vm)
+        def look() -> VirtualMachine:
+            vm = self._inventory.vms.get(name)
+            if vm is None or not permissions_for(user, vm.grants):
+                raise VmNotFound(name)
+            return vm
 
-    async def _end_sessions(self, vm: VirtualMachine) -> None:
-        """Reset a VM that somebody was in; one that is going down ends their session by itself."""
-        if vm.state is MachineState.RUNNING:
-            await self._backend.reset(vm)
+        self._inventory.require_fresh()
+        return look
 
-    async def _change_or_moment(self, change: asyncio.Event) -> None:
-        """Return at a change, or when the passing of time is one."""
-        waits = {
-            asyncio.create_task(change.wait(), name="change"),
-            asyncio.create_task(self._clock.sleep_until(self._inventory.next_moment()), name="moment"),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+    async def _on_own(self, user: User, pool: Pool, why_not: Rule, act: Act) -> None:
+        """Do something to the user's VM of the pool."""
+        await self._acting.on(self._look_for_own(user, pool), why_not, act)
+
+    async def _on_granted(self, user: User, name: str, why_not: GrantRule, act: Act) -> OwnVmView:
+        """Do something to a VM on which the user has permissions of its own."""
+        look = self._look_for_granted(user, name)
+        await self._acting.on(look, lambda vm: why_not(vm, permissions_for(user, vm.grants)), act)
+        return own_vm_view(user, look())

@@ -29,6 +29,7 @@ class Candidates:
         self._places: dict[str, datetime | Place] = {}
         self._kept: SortedDict[tuple[datetime, str], VirtualMachine] = SortedDict()
         self._free: SortedDict[Place, VirtualMachine] = SortedDict()
+        self._unassigned: SortedDict[Place, VirtualMachine] = SortedDict()
 
     def put(self, vm: VirtualMachine, assignable_from: datetime) -> None:
         """Take in a VM as it is now, in place of what was known of it."""
@@ -42,6 +43,7 @@ class Candidates:
         place = self._places.pop(name, None)
         if isinstance(place, tuple):
             del self._free[place]
+            self._unassigned.pop(place, None)
         elif place is not None:
             del self._kept[place, name]
 
@@ -49,6 +51,11 @@ class Candidates:
         """Tell which VM is to be given away next."""
         self._pass_on(now)
         return self._free.peekitem(0)[1] if self._free else None
+
+    def best_unassigned(self, now: datetime) -> VirtualMachine | None:
+        """Tell which VM is to be given away next of those that are nobody's, whatever time it is."""
+        self._pass_on(now)
+        return self._unassigned.peekitem(0)[1] if self._unassigned else None
 
     def count(self, now: datetime) -> int:
         """Tell how many VMs could be given away."""
@@ -66,3 +73,5 @@ class Candidates:
             place = self._prefer(vm)
             self._places[name] = place
             self._free[place] = vm
+            if vm.assignment is None:
+                self._unassigned[place] = vm

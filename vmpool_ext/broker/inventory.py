@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vmpool_ext.broker.ports import Clock
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
 
 
 T = TypeVar("T")
@@ -51,9 +52,11 @@ class Inventory:
         self._version = UNDRAWN
         self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._assigned_at: dict[str, int] = {}
+        self._granted: defaultdict[tuple[str | None, str | None], set[str]] = defaultdict(set)
         self._members: defaultdict[str, set[str]] = defaultdict(set)
         self._candidates: defaultdict[str, Candidates] = defaultdict(partial(Candidates, prefer))
         self._reserved: dict[str, int] = {}
+        self._touched: set[str] = set()
         self._change = asyncio.Event()
 
     # What is known.
@@ -73,6 +76,11 @@ class Inventory:
         names = sorted(self._assigned.get((pool, user), ()), key=lambda name: (self._assigned_at[name], name))
         return [self.vms[name] for name in names]
 
+    def granted(self, user: User) -> set[str]:
+        """Give the names of the VMs that have a grant for the user, by name or by role."""
+        keys = [(user.name, None), *((None, role) for role in user.roles)]
+        return set().union(*(self._granted.get(key, ()) for key in keys))
+
     def total(self, pool: str) -> int:
         """Tell how many VMs are in the pool."""
         return len(self._members.get(pool, ()))
@@ -90,7 +98,10 @@ class Inventory:
 
     def reserve(self, pool: str) -> VirtualMachine | None:
         """Take the best assignable VM out of all choices, until it is put back or changes."""
-        vm = self._candidates[pool].best(self._clock.now())
+        candidates = self._candidates[pool]
+        # By a clock that has jumped it is not known whose retention has ended.
+        best = candidates.best if self._clock.is_trusted() else candidates.best_unassigned
+        vm = best(self._clock.now())
         if vm is not None:
             self._reserved[vm.name] = vm.version
             self._drop_candidate(vm)
@@ -178,6 +189,11 @@ class Inventory:
         """Give what is set at the next change."""
         return self._change
 
+    def take_touched(self) -> set[str]:
+        """Give the VMs about which something has changed since this was asked last."""
+        touched, self._touched = self._touched, set()
+        return touched
+
     def next_moment(self) -> datetime:
         """Tell when the passing of time next makes a VM assignable."""
         now = self._clock.now()
@@ -228,8 +244,11 @@ class Inventory:
             self._index(vm)
 
     def _index(self, vm: VirtualMachine) -> None:
+        self._touched.add(vm.name)
         if vm.assignment:
             self._assigned[vm.assignment.pool, vm.assignment.user].add(vm.name)
+        for grant in vm.grants:
+            self._granted[grant.user, grant.role].add(vm.name)
         for pool in vm.pools:
             self._members[pool].add(vm.name)
         self._index_candidate(vm)
@@ -248,6 +267,8 @@ class Inventory:
             return
         if vm.assignment:
             self._assigned[vm.assignment.pool, vm.assignment.user].discard(name)
+        for grant in vm.grants:
+            self._granted[grant.user, grant.role].discard(name)
         for pool in vm.pools:
             self._members[pool].discard(name)
         self._drop_candidate(vm)

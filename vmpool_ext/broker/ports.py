@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import datetime
 
+    from vmpool_ext.domain.connection_file import DisplayAddress
     from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
@@ -23,6 +24,10 @@ class Clock(Protocol):
 
     async def sleep_until(self, moment: datetime) -> None:
         """Return when the clock shows this moment, at once if it has passed."""
+        ...
+
+    def is_trusted(self) -> bool:
+        """Whether the time has passed as it should, or the clock has jumped: then it is not known what has ended."""
         ...
 
 
@@ -83,6 +88,8 @@ class DisplayOffer:
     engine: str
     """``vnc`` or ``spice``."""
     password: str = field(repr=False)
+    address: DisplayAddress | None = None
+    """Where a program on the user's own machine connects to, if it can."""
 
 
 class Display(Protocol):
@@ -147,6 +154,41 @@ class Backend(Protocol):
 
         `BackendUnavailable` if it does not run.
         """
+        ...
+
+    async def restart(self, vm: VirtualMachine) -> VirtualMachine:
+        """Want the run of the VM to end, and another to begin: it stays requested to run.
+
+        Whatever was in its memory is gone then. Off is reached as by `request_state`, but sooner by force: nobody who
+        is waited for would lose anything.
+        """
+        ...
+
+    async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Note whose session the present run of the VM holds."""
+        ...
+
+    async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Have the guest's agent log the user in; `AgentFailed` with its words if it does not, and the VM says so."""
+        ...
+
+    async def log_out(self, vm: VirtualMachine) -> VirtualMachine:
+        """Have the guest's agent log out whoever is logged in; `AgentFailed` with its words if it does not."""
+        ...
+
+    async def disconnect(self, vm: VirtualMachine) -> None:
+        """End every connection to the VM's display, and let no password that was given out open it again.
+
+        Whether the VM has changed does not matter; one that is off has nobody to disconnect.
+        """
+        ...
+
+    async def discard(self, vm: VirtualMachine) -> VirtualMachine:
+        """Throw away what was written to the disks of a VM that is off: the next start begins with the base image."""
+        ...
+
+    async def pool_is_gone(self, name: str) -> bool:
+        """Ask anew whether a pool is gone; False also where pools as such cannot be asked for."""
         ...
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:

@@ -25,7 +25,8 @@ class Ticket:
 
     user: str
     vm: str
-    pool: str
+    pool: str | None
+    """The pool by which the VM is the user's; None for a grant on the VM itself."""
     expires_at: datetime
 
 
@@ -36,7 +37,7 @@ class Tickets:
         self._clock = clock
         self._issued: dict[str, Ticket] = {}
 
-    def issue(self, user: User, vm: str, pool: str) -> tuple[str, Ticket]:
+    def issue(self, user: User, vm: str, pool: str | None) -> tuple[str, Ticket]:
         """Make a ticket for one console of one user."""
         self._purge()
         text = secrets.token_urlsafe(_BYTES)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vmpool_ext.domain.actions import why_no_reset, why_no_start, why_no_stop, why_nothing_given
+from vmpool_ext.domain.actions import (
+    why_no_own_reset,
+    why_no_own_start,
+    why_no_own_stop,
+    why_no_reset,
+    why_no_start,
+    why_no_stop,
+    why_nobody_of_that_name,
+    why_nothing_given,
+)
 from vmpool_ext.domain.assignment import kept_until
-from vmpool_ext.domain.console import others_are_connected, why_no_console
+from vmpool_ext.domain.console import disconnects, others_are_connected, why_no_console, why_no_own_console
 from vmpool_ext.domain.errors import NothingAssigned, PermissionMissing
-from vmpool_ext.domain.machine import BOOT_TIMEOUT, CRASHED, NEVER, START_FAILED
+from vmpool_ext.domain.login import login_failed
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, CRASHED, NEVER, START_FAILED, MachineState
 from vmpool_ext.domain.permission import permissions_for
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -45,18 +55,27 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class VmView:
-    """A user's own VM."""
+    """A VM as its user may see it."""
 
     name: str
     state: str
     booted: bool
     logged_in_user: str | None
     console: str
+    display: str
     since: datetime | None
     retained_until: datetime | None
     os: str | None
     may: tuple[str, ...]
     fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnVmView(VmView):
+    """A VM on which the user has permissions of its own; ``used_by`` is whom opening the console would disconnect."""
+
+    used_by: str | None
+    why: Mapping[str, Why]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +93,51 @@ class PoolView:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What an administrator should mend in a pool."""
+
+    pool: str
+    severity: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """All that one user may know."""
 
     revision: int
     pools: tuple[PoolView, ...]
+    vms: tuple[OwnVmView, ...]
+    notices: tuple[Notice, ...]
     problem: Problem | None
 
 
 def vm_view(user: User, vm: VirtualMachine, pools: Mapping[str, Pool]) -> VmView:
-    """Show a user's own VM to them."""
+    """Show a user's own VM of a pool to them."""
     kept = kept_until(vm, pools)
-    return VmView(
-        name=vm.name,
-        state=vm.state,
-        booted=bool(vm.running and vm.booted),
-        logged_in_user=vm.logged_in_user if vm.logged_in_user == user.name else None,
-        console=_console_word(user, vm),
-        since=None if vm.running.since == NEVER else vm.running.since,
-        retained_until=None if vm.console_open or kept == END_OF_TIME else kept,
-        os=vm.os,
-        may=_words(permissions_for(user, vm.grants)),
-        fault=_fault(vm),
-    )
+    retained_until = None if vm.console_open or kept == END_OF_TIME else kept
+    return VmView(**_common(user, vm), retained_until=retained_until)
+
+
+def own_vm_view(user: User, vm: VirtualMachine) -> OwnVmView:
+    """Show a VM to a user with a grant on it."""
+    may = permissions_for(user, vm.grants)
+    refusals = {
+        "start": why_no_own_start(vm, may),
+        "stop": why_no_own_stop(vm, may),
+        "reset": why_no_own_reset(vm, may),
+        "console": why_no_own_console(user, vm, may),
+    }
+    used_by = disconnects(user, vm, may)
+    return OwnVmView(**_common(user, vm), retained_until=None, used_by=used_by, why=_why(refusals))
+
+
+def notices_for(user: User, pools: Mapping[str, Pool]) -> tuple[Notice, ...]:
+    """Show administrators what is wrong with pools, by name (R7)."""
+    if not user.administrator:
+        return ()
+    told = ((pool, kind, text) for pool in pools.values() for kind, text in _wrong_with(pool) if text)
+    return tuple(Notice(pool.name, kind, text) for pool, kind, text in sorted(told, key=lambda each: each[0].name))
 
 
 def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:
@@ -112,23 +153,48 @@ def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:
         may=_words(may),
         vm=vm_view(user, vm, inventory.pools) if vm else None,
         waiting=None,
-        why=_why(_own_refusals(user, vm, may) if vm else _refusals_without_vm(pool, free, total)),
+        why=_why(
+            _own_refusals(user, vm, inventory.pools, may) if vm else _refusals_without_vm(user, pool, free, total)
+        ),
     )
 
 
-def _own_refusals(user: User, vm: VirtualMachine, may: Permissions) -> dict[str, Refused | None]:
+def _common(user: User, vm: VirtualMachine) -> dict[str, Any]:
+    prepared = vm.assignment is None or vm.is_clean_for(vm.assignment.user)
+    return {
+        "name": vm.name,
+        "state": vm.state if prepared or vm.state is not MachineState.RUNNING else MachineState.STARTING,
+        "booted": bool(vm.running and vm.booted),
+        "logged_in_user": vm.logged_in_user if vm.logged_in_user == user.name else None,
+        "console": _console_word(user, vm),
+        "display": vm.display,
+        "since": None if vm.running.since == NEVER else vm.running.since,
+        "os": vm.os,
+        "may": _words(permissions_for(user, vm.grants)),
+        "fault": _fault(vm),
+    }
+
+
+def _own_refusals(
+    user: User, vm: VirtualMachine, pools: Mapping[str, Pool], may: Permissions
+) -> dict[str, Refused | None]:
     return {
         "start": why_no_start(vm, may),
         "stop": why_no_stop(vm, may),
         "reset": why_no_reset(vm, may),
-        "console": why_no_console(user, vm, may),
+        "console": why_no_console(user, vm, pools, may),
     }
 
 
-def _refusals_without_vm(pool: Pool, free: int, total: int) -> dict[str, Refused | None]:
+def _refusals_without_vm(user: User, pool: Pool, free: int, total: int) -> dict[str, Refused | None]:
     nothing = NothingAssigned(pool.name)
     others = dict.fromkeys(("stop", "reset", "console", "release"), nothing)
-    return {"start": why_nothing_given(pool, free=free, total=total), **others}
+    start = why_nobody_of_that_name(user, pool) or why_nothing_given(pool, free=free, total=total)
+    return {"start": start, **others}
+
+
+def _wrong_with(pool: Pool) -> tuple[tuple[str, str | None], ...]:
+    return ("error", pool.misconfigured), ("warning", pool.warning)
 
 
 def _why(refusals: Mapping[str, Refused | None]) -> dict[str, Why]:
@@ -150,6 +216,8 @@ def _console_word(user: User, vm: VirtualMachine) -> str:
 
 
 def _fault(vm: VirtualMachine) -> Fault | None:
+    if login_failed(vm):
+        return Fault("login-failed", vm.user_logged_in.message)
     condition = vm.running if not vm.running else vm.booted
     code = _FAULT_CODES.get(condition.reason) if not condition else None
     return Fault(code, condition.message) if code else None

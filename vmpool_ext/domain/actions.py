@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.errors import (
     AlreadyRunning,
+    NoLoginName,
     NotRunning,
     PermissionMissing,
     PoolEmpty,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.permission import Permissions
     from vmpool_ext.domain.pool import Pool
+    from vmpool_ext.domain.user import User
 
 
 def why_nothing_given(pool: Pool, *, free: int, total: int) -> Refused | None:
@@ -33,6 +35,11 @@ def why_nothing_given(pool: Pool, *, free: int, total: int) -> Refused | None:
     if not total:
         return PoolEmpty(pool.name)
     return None if free else PoolExhausted(pool.name)
+
+
+def why_nobody_of_that_name(user: User, pool: Pool) -> Refused | None:
+    """Tell what keeps a pool that logs its users in from serving this one (R12)."""
+    return NoLoginName(user.name) if pool.login_on_assignment and not user.can_log_in else None
 
 
 def why_no_start(vm: VirtualMachine, may: Permissions) -> Refused | None:
@@ -60,6 +67,17 @@ def why_no_reset(vm: VirtualMachine, may: Permissions) -> Refused | None:
     if Permission.RESET not in may:
         return PermissionMissing(Permission.RESET)
     return _why_not_up(vm, MachineState.RUNNING)
+
+
+def why_no_own_start(vm: VirtualMachine, may: Permissions) -> Refused | None:
+    """Tell what keeps somebody with a grant on the VM from starting it."""
+    if Permission.START not in may:
+        return PermissionMissing(Permission.START)
+    return why_no_start(vm, may)
+
+
+why_no_own_stop = why_no_stop
+why_no_own_reset = why_no_reset
 
 
 def _why_not_up(vm: VirtualMachine, *up: MachineState) -> Refused | None:

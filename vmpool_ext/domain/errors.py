@@ -5,11 +5,12 @@
     VmPoolError
       Refused            the caller asked for what is not to be had; asking again gives the same answer
         PoolNotFound  VmNotFound  PermissionMissing  NothingAssigned  PoolExhausted  PoolEmpty  PoolMisconfigured
-        NotRunning  Stopping  ConsoleInUse  InvalidTicket  UnusableName
+        NotRunning  Stopping  BeingPrepared  WaitingForLogin  LoginFailed  ConsoleInUse  AssignedToAnother
+        InvalidTicket  UnusableName  NoLoginName
       InvalidDefinition  a resource that cannot be read
         InvalidRetention
       Unavailable        nothing is wrong with the request; asking again later helps
-        Contention  BackendUnavailable
+        Contention  ClockJumped  BackendUnavailable  AgentFailed
       AssignmentConflict between broker and backend only: the VM is not any more as it was read
 """
 
@@ -103,6 +104,34 @@ class Stopping(Refused):
     sentence = 'The VM "{}" is shutting down. Wait until it is off.'
 
 
+class BeingPrepared(Refused):
+    """The session of the user before is being ended (R10)."""
+
+    code = "being-prepared"
+    sentence = 'The VM "{}" is being prepared for you: the session before yours is being ended. Wait a moment.'
+
+
+class WaitingForLogin(Refused):
+    """The guest is still logging the user in (R9)."""
+
+    code = "waiting-for-login"
+    sentence = 'The VM "{}" is still logging you in. Wait a moment.'
+
+
+class LoginFailed(Refused):
+    """The guest's agent did not log the user in; the VM's fault has its words."""
+
+    code = "login-failed"
+    sentence = 'The VM "{}" could not log you in. It is tried again every minute; else ask the administrator.'
+
+
+class AssignedToAnother(Refused):
+    """The VM is somebody's, by a pool (R9)."""
+
+    code = "assigned-to-another"
+    sentence = 'The VM "{}" is assigned to somebody else.'
+
+
 class ConsoleInUse(Refused):
     """Somebody else is connected to the console."""
 
@@ -115,6 +144,13 @@ class InvalidTicket(Refused):
 
     code = "invalid-ticket"
     sentence = "The console's ticket is not good any more. Open the console again."
+
+
+class NoLoginName(Refused):
+    """The pool logs its users in, and no guest could have an account of this name (R12)."""
+
+    code = "unusable-name"
+    sentence = "The user name {!r:.66} cannot be that of an account in a VM. Ask the administrator for another."
 
 
 class UnusableName(Refused):
@@ -148,6 +184,19 @@ class Contention(Unavailable):
 
     code = "contention"
     sentence = "Too many people ask for VMs at the same moment. Try again in a few seconds."
+
+
+class ClockJumped(Unavailable):
+    """All that is left is kept by a clock that cannot be trusted now (section 8 of the design)."""
+
+    code = "clock-jumped"
+    sentence = 'The clock has jumped: until it is right again, the pool "{}" gives out no VM that was somebody\'s.'
+
+
+class AgentFailed(Unavailable):
+    """The guest's agent refused, or did not answer; says its words."""
+
+    code = "agent-failed"
 
 
 class BackendUnavailable(Unavailable):

@@ -17,6 +17,7 @@ START_FAILED = "StartFailed"
 CRASHED = "Crashed"
 BOOT_TIMEOUT = "BootTimeout"
 TERMINATING = "VmTerminating"
+LOGIN_FAILED = "LoginFailed"
 
 
 class RequestedState(StrEnum):
@@ -59,6 +60,14 @@ class Assignment:
     last_used: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SessionMark:
+    """Whose session a run of the VM holds: written before they are let in, and good for the run that began then (R10)."""
+
+    user: str
+    run: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VirtualMachine:
     """A VM; ``version`` grows with every change of any object of its backend, so versions tell what came later."""
@@ -71,10 +80,20 @@ class VirtualMachine:
     running: Condition = Condition()
     booted: Condition = Condition()
     agent_connected: Condition = Condition()
+    user_logged_in: Condition = Condition()
     console_connected: Condition = Condition()
     assignment: Assignment | None = None
+    session: SessionMark | None = None
+    ending_run: datetime | None = None
+    """Which run is to end and be followed by another: the one that began then."""
     logged_in_user: str | None = None
+    login_user: str | None = None
+    """Whom the definition itself wants logged in."""
     console_user: str | None = None
+    display: str = "vnc"
+    """What its console is opened with: ``vnc`` or ``spice``."""
+    disk_used: bool = False
+    """Whether something was written that discarding would throw away."""
     os: str | None = None
     being_deleted: bool = False
 
@@ -82,7 +101,7 @@ class VirtualMachine:
     def state(self) -> MachineState:
         """The word that users read."""
         wanted = self.requested is RequestedState.RUNNING
-        if self.running:
+        if self.running and not (wanted and self.restarting):
             # One that is being shut down goes down, even if it is wanted again meanwhile.
             goes_on = wanted and self.running.reason != TERMINATING
             return MachineState.RUNNING if goes_on else MachineState.STOPPING
@@ -96,9 +115,19 @@ class VirtualMachine:
         return not self.running and self.running.reason in (START_FAILED, CRASHED)
 
     @property
+    def restarting(self) -> bool:
+        """Whether it runs still, and is to end and begin anew."""
+        return bool(self.running) and self.ending_run == self.running.since
+
+    @property
     def console_open(self) -> bool:
         """Whether somebody is connected; counts only while the VM really runs (R2)."""
         return bool(self.running and self.console_connected)
+
+    @property
+    def agent_there(self) -> bool:
+        """Whether the guest's agent has greeted in this run, and can be told to log somebody in."""
+        return bool(self.running and self.booted and self.agent_connected)
 
     @property
     def last_used(self) -> datetime:
@@ -107,20 +136,30 @@ class VirtualMachine:
         return max(changed, self.assignment.last_used) if self.assignment else changed
 
     @property
-    def warm(self) -> bool:
-        """Whether the VM runs and nobody was in it since it does (R4)."""
-        untouched = self.console_connected.since <= self.running.since and self.logged_in_user is None
-        return self.state is MachineState.RUNNING and untouched and not self.console_open
+    def session_user(self) -> str | None:
+        """Whose session this run holds by its mark; a mark of an earlier run says nothing."""
+        marked = self.session is not None and bool(self.running) and self.session.run == self.running.since
+        return self.session.user if self.session and marked else None
 
     @property
-    def used_in_this_run(self) -> bool:
-        """Whether somebody may still be in it: it runs, and not as one that nobody was in."""
-        return bool(self.running) and not self.warm
+    def untouched(self) -> bool:
+        """Whether nobody was in it in this run, as far as anything tells; the console user is no evidence (R10)."""
+        looked_at = self.console_open or self.console_connected.since > self.running.since
+        return self.session_user is None and self.logged_in_user is None and not looked_at
+
+    @property
+    def warm(self) -> bool:
+        """Whether the VM runs and nobody was in it since it does (R4)."""
+        return self.state is MachineState.RUNNING and self.untouched
 
     @property
     def ran_since_assigned(self) -> bool:
         """Whether the VM has run at any time since it was assigned (R6)."""
         return bool(self.running) or (self.assignment is not None and self.running.since > self.assignment.last_used)
+
+    def is_clean_for(self, user: str) -> bool:
+        """Whether the user would meet nobody's session but their own; one that is off holds none (R10)."""
+        return not self.running or self.untouched or self.session_user == user
 
     def is_assigned(self, pool: str, user: str) -> bool:
         """Whether the VM is this user's, from this pool."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.retention import DEFAULT_RETENTION, Retention, parse_retention
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
 
 
 _DEFAULT = parse_retention(DEFAULT_RETENTION)
+
+
+class EndAction(StrEnum):
+    """What becomes of a VM when it is given back or its retention has ended."""
+
+    KEEP = "keep"
+    LOGOUT = "logout"
+    STOP = "stop"
+    DISCARD = "discard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,4 +34,7 @@ class Pool:
     retention: Retention = _DEFAULT
     retention_text: str = DEFAULT_RETENTION
     login_on_assignment: bool = False
+    end_action: EndAction = EndAction.KEEP
     misconfigured: str | None = None
+    warning: str | None = None
+    """Why VM-Operator could not serve the pool, though we can."""

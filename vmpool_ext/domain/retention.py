@@ -32,6 +32,9 @@ _DURATION = re.compile(
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}(?::?[0-9]{2})?)"
 )
+_ITS_DURATION = re.compile(r"P(?:[0-9]+D)?(?:T(?:[0-9]+[Hh])?(?:[0-9]+[Mm])?(?:[0-9]+(?:\.[0-9]{1,9})?[Ss])?)?")
+_ITS_TIME = re.compile(r".*(?:Z|[+-](?:0[0-9]|1[0-7]):[0-5][0-9]|[+-]18:00)")
+_NOT_FOR_VM_OPERATOR = 'VM-Operator itself cannot read the retention "{:.64}". Use {}.'
 
 
 class Retention(Protocol):
@@ -112,6 +115,23 @@ def _parse_duration(text: str) -> Retention:
 
 def _parse_time(text: str) -> Retention:
     return RetainUntil(datetime.fromisoformat(text).astimezone(UTC))
+
+
+def why_not_for_vm_operator(text: str) -> str | None:
+    """Tell what in a retention that we can serve makes VM-Operator's own assignments fail, or None.
+
+    It reads days, hours, minutes and seconds, and offsets that are `Z` or with a colon, up to 18 hours.
+
+    >>> why_not_for_vm_operator("PT1h") is why_not_for_vm_operator("2026-01-01T00:00:00+01:00") is None
+    True
+    >>> why_not_for_vm_operator("P1W")
+    'VM-Operator itself cannot read the retention "P1W". Use days, hours, minutes and seconds, such as P7D.'
+    """
+    if _DURATION.fullmatch(text):
+        readable = _ITS_DURATION.fullmatch(text)
+        return None if readable else _NOT_FOR_VM_OPERATOR.format(text, "days, hours, minutes and seconds, such as P7D")
+    readable = _ITS_TIME.fullmatch(text)
+    return None if readable else _NOT_FOR_VM_OPERATOR.format(text, "an offset such as Z or +01:00")
 
 
 _FORMS = ((_DURATION, _parse_duration), (_TIME, _parse_time))

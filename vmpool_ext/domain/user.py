@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vmpool_ext.domain.errors import UnusableName
+from vmpool_ext.domain.errors import NoLoginName, UnusableName
 
 _USABLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,63}")
+_LOGIN = re.compile(r"[a-z_][a-z0-9_.-]{0,31}")
+_NEVER_LOGGED_IN = ("root",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,20 @@ class User:
         """Validate where the value is made, so that nobody else needs to."""
         if not _USABLE.fullmatch(self.name):
             raise UnusableName(self.name)
+
+    @property
+    def can_log_in(self) -> bool:
+        """Whether a guest could have an account of this name; root's is nobody's (R12)."""
+        return can_log_in(self.name)
+
+
+def can_log_in(name: str) -> bool:
+    """Whether a guest could have an account of this name; root's is nobody's."""
+    return bool(_LOGIN.fullmatch(name)) and name not in _NEVER_LOGGED_IN
+
+
+def require_login_name(name: str) -> str:
+    """Give the name back, or raise `NoLoginName`: what reaches the line to a guest's agent passes here."""
+    if not can_log_in(name):
+        raise NoLoginName(name)
+    return name

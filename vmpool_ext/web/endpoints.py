@@ -11,7 +11,8 @@ from vmpool_ext.web.json import to_json
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from vmpool_ext.broker.broker import OpenConsole, PoolBroker
+    from vmpool_ext.broker.broker import PoolBroker
+    from vmpool_ext.broker.consoles import ConsoleOffer, OpenConsole
     from vmpool_ext.domain.user import User
 
 
@@ -55,6 +56,11 @@ class Endpoints:
         await self.broker.drawn()
         return _ok({"pools": to_json(self.broker.overview(user).pools)})
 
+    async def vms(self, user: User) -> Answer:
+        """Show the VMs on which the user has permissions by a grant on the VM itself."""
+        await self.broker.drawn()
+        return _ok({"vms": to_json(self.broker.vms(user))})
+
     async def pool(self, user: User, name: str) -> Answer:
         """Show one pool."""
         await self.broker.drawn()
@@ -79,10 +85,25 @@ class Endpoints:
         return Answer(HTTPStatus.ACCEPTED, to_json(await self.broker.release(user, name)))
 
     async def console(self, user: User, name: str) -> Answer:
-        """Tell what to connect with."""
-        offer = await self.broker.open_console(user, name)
-        body = {**to_json(offer), "url": f"vms/{offer.vm}/display"}
-        return Answer(HTTPStatus.OK, body, {"Cache-Control": "no-store"})
+        """Tell what to connect with to the user's VM."""
+        return _offered(await self.broker.open_console(user, name))
+
+    async def start_vm(self, user: User, name: str) -> Answer:
+        """Have a VM run."""
+        await self.broker.drawn()
+        return Answer(HTTPStatus.ACCEPTED, to_json(await self.broker.start_vm(user, name)))
+
+    async def stop_vm(self, user: User, name: str) -> Answer:
+        """Shut a VM down."""
+        return Answer(HTTPStatus.ACCEPTED, to_json(await self.broker.stop_vm(user, name)))
+
+    async def reset_vm(self, user: User, name: str) -> Answer:
+        """Reset a VM."""
+        return Answer(HTTPStatus.ACCEPTED, to_json(await self.broker.reset_vm(user, name)))
+
+    async def console_vm(self, user: User, name: str) -> Answer:
+        """Tell what to connect with to a VM."""
+        return _offered(await self.broker.open_vm_console(user, name))
 
     async def updates(self, user: User) -> AsyncIterator[Any]:
         """Give the user's whole picture, again at every change."""
@@ -92,6 +113,11 @@ class Endpoints:
     async def display(self, user: User, vm: str, ticket: str) -> OpenConsole:
         """Connect the holder of a ticket."""
         return await self.broker.connect_console(user, vm, ticket)
+
+
+def _offered(offer: ConsoleOffer) -> Answer:
+    body = {**to_json(offer), "url": f"vms/{offer.vm}/display"}
+    return Answer(HTTPStatus.OK, body, {"Cache-Control": "no-store"})
 
 
 def _ok(body: Any) -> Answer:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vmpool_ext.domain.errors import (
     Contention,
     InvalidTicket,
+    NoLoginName,
     PermissionMissing,
     PoolExhausted,
     PoolNotFound,
@@ -41,6 +42,7 @@ STATUS: Mapping[type[VmPoolError], HTTPStatus] = {
     BadJson: HTTPStatus.BAD_REQUEST,
     UnexpectedBody: HTTPStatus.UNPROCESSABLE_ENTITY,
     UnusableName: HTTPStatus.UNPROCESSABLE_ENTITY,
+    NoLoginName: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTicket: HTTPStatus.FORBIDDEN,
     PermissionMissing: HTTPStatus.FORBIDDEN,
     PoolNotFound: HTTPStatus.NOT_FOUND,

@@ -165,6 +165,27 @@ class PoolAction(Endpoint):
         self.reply(await getattr(self.served.endpoints, action)(self.user, pool))
 
 
+class Vms(Endpoint):
+    """``GET vms``."""
+
+    @_may("read")
+    async def get(self) -> None:
+        """Show the VMs with grants of their own for the user."""
+        self.reply(await self.served.endpoints.vms(self.user))
+
+
+class VmAction(Endpoint):
+    """``POST vms/{vm}/{action}``: the same buttons for a VM with grants of its own."""
+
+    _track_activity = True
+
+    @_may("write")
+    async def post(self, vm: str, action: str) -> None:
+        """Do what one of the buttons does."""
+        require_empty(self.request.body)
+        self.reply(await getattr(self.served.endpoints, f"{action}_vm")(self.user, vm))
+
+
 class Nothing(Endpoint):
     """Every other address."""
 

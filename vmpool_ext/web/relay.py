@@ -11,7 +11,7 @@ from vmpool_ext.domain.errors import InvalidTicket, NotRunning, Refused, Unavail
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from vmpool_ext.broker.broker import OpenConsole
+    from vmpool_ext.broker.consoles import OpenConsole
     from vmpool_ext.broker.ports import Display
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 TICKET_NOT_GOOD = 4401
 NOT_YOURS = 4403
 DISPLAY_ENDED = 4409
+
+_REASON_FOLLOWS_WITHIN = 0.5
+"""Seconds: who is disconnected because the VM is not theirs any more sees the display end a moment before."""
 
 
 class Socket(Protocol):
@@ -72,6 +75,7 @@ class Relay:
         ending = asyncio.create_task(_wait(console.ended), name="end of the console")
         try:
             await asyncio.wait({saying, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({ending}, timeout=_REASON_FOLLOWS_WITHIN)
             return _code_of(ending.result()) if ending.done() else DISPLAY_ENDED
         finally:
             saying.cancel()

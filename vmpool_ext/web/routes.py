@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmpool_ext.web.jupyter import Display, Health, Me, Nothing, Pool, PoolAction, Pools, Updates
+from vmpool_ext.web.jupyter import Display, Health, Me, Nothing, Pool, PoolAction, Pools, Updates, VmAction, Vms
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 PREFIX = "/vmpool/api/v1"
 NAME = r"([^/]+)"
 ACTIONS = ("start", "stop", "reset", "release", "console")
+VM_ACTIONS = ("start", "stop", "reset", "console")
 
 ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (rf"{PREFIX}/me", Me),
@@ -19,6 +20,8 @@ ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (rf"{PREFIX}/pools", Pools),
     (rf"{PREFIX}/pools/{NAME}", Pool),
     (rf"{PREFIX}/pools/{NAME}/({'|'.join(ACTIONS)})", PoolAction),
+    (rf"{PREFIX}/vms", Vms),
+    (rf"{PREFIX}/vms/{NAME}/({'|'.join(VM_ACTIONS)})", VmAction),
     (rf"{PREFIX}/updates", Updates),
     (rf"{PREFIX}/vms/{NAME}/display", Display),
     (r"/vmpool(?:/.*)?", Nothing),

@@ -84,6 +84,23 @@ async def test_a_start_while_it_stops_leaves_up_what_does_not_obey(serving, home
         assert processes(home) == [process]
 
 
+async def test_what_does_not_obey_is_switched_off_for_another_users_run(serving, monkeypatch):
+    monkeypatch.setattr("vmpool_ext.backends.qemu.fleet._LAST_CALL", 0.2)
+    monkeypatch.setattr("vmpool_ext.backends.qemu.follower._RESTART_WITHIN", 0.2)
+    async with serving() as backend, watching(backend) as seen:
+        await backend.apply(an_empty_vm(powerdownTimeout=900))
+        up = await started(backend, seen)
+        await stopping(backend, seen)
+
+        ending = await backend.restart(await seen.vm(VM))
+        await backend.request_state(ending, RequestedState.RUNNING)
+
+        await seen.vm(VM, lambda vm: vm.requested is RequestedState.RUNNING)
+        while (vm := await seen.vm(VM)).state is not MachineState.RUNNING:
+            await seen.next()
+        assert vm.running.since > up.running.since
+
+
 async def test_a_guest_that_obeys_late_is_started_again_if_it_is_wanted_again(serving, monkeypatch):
     monkeypatch.setattr("vmpool_ext.backends.qemu.follower._OBEYS_WITHIN", 0)
     async with serving() as backend, watching(backend) as seen:

@@ -6,15 +6,15 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
+from vmpool_ext.backends.qemu.conversation import Reply
 from vmpool_ext.backends.qemu.qmp import MonitorError, connected_socket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
+    from vmpool_ext.backends.qemu.conversation import Conversation
     from vmpool_ext.backends.qemu.machine import Machine
-
-GREETING = 220
 
 _CALL_AGAIN_AFTER = 1
 
@@ -35,7 +35,7 @@ class Caller:
     session of whoever is logged in when its line is closed.
     """
 
-    def __init__(self, machine: Machine, greeted: asyncio.Event, heard: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(self, machine: Machine, greeted: asyncio.Event, heard: Callable[[Reply], Awaitable[None]]) -> None:
         self._machine = machine
         self._greeted = greeted
         self._heard = heard
@@ -65,9 +65,9 @@ class Caller:
         return was_there and not self._greeted.is_set() and await self._is_there()
 
     async def _listen(self) -> None:
-        async with aclosing(replies(self._machine.places.agent)) as codes:
-            async for code in codes:
-                await self._heard(code)
+        async with aclosing(replies(self._machine.places.agent, self._machine.agent)) as heard:
+            async for reply in heard:
+                await self._heard(reply)
 
     async def _until_hung_up(self) -> None:
         with suppress(TimeoutError):
@@ -82,8 +82,8 @@ class Caller:
             return False
 
 
-async def replies(path: Path) -> AsyncGenerator[int, None]:
-    """Give the code of every line that the agent says, until QEMU hangs up.
+async def replies(path: Path, conversation: Conversation) -> AsyncGenerator[Reply, None]:
+    """Give every reply of the agent's, until QEMU hangs up.
 
     An agent greets whoever connects, and again after the guest was reset.
     """
@@ -91,14 +91,16 @@ async def replies(path: Path) -> AsyncGenerator[int, None]:
         reader, writer = await asyncio.open_unix_connection(sock=await connected_socket(path))
     except OSError:
         return
+    conversation.begin(writer)
     try:
         while line := await _line(reader):
-            code = line[:3]
-            if code.isdigit():
-                yield int(code)
+            if reply := Reply.of(line):
+                conversation.hear(reply)
+                yield reply
     except OSError:
         return
     finally:
+        conversation.end()
         writer.close()
 
 

@@ -6,13 +6,15 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from vmpool_ext.backends.qemu.agent import GREETING, Caller
+from vmpool_ext.backends.qemu.agent import Caller
+from vmpool_ext.backends.qemu.conversation import GREETING
 from vmpool_ext.backends.qemu.qmp import MonitorError
 
 if TYPE_CHECKING:
     from qemu.qmp import Message
 
     from vmpool_ext.backends.qemu.chronicle import Chronicle
+    from vmpool_ext.backends.qemu.conversation import Reply
     from vmpool_ext.backends.qemu.launcher import Settings
     from vmpool_ext.backends.qemu.machine import Machine
 
@@ -95,8 +97,8 @@ class Attendant:
             self._machine.give_up("QEMU did not answer any more and was ended.")
             await asyncio.shield(self._machine.process.exited)
 
-    async def _hear_agent(self, code: int) -> None:
-        if code == GREETING:
+    async def _hear_agent(self, reply: Reply) -> None:
+        if reply.code == GREETING:
             self._greeted.set()
             await self._chronicle.booted()
 

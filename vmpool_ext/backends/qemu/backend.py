@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import defaultdict
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from jupyter_core.paths import jupyter_data_dir
 from traitlets import Bool, Enum, Float, Unicode, default
@@ -14,6 +16,7 @@ from traitlets.config import Configurable
 
 from vmpool_ext.backends import resources
 from vmpool_ext.backends.qemu import accelerator, definitions, happenings
+from vmpool_ext.backends.qemu.conversation import LOGGED_IN, LOGGED_OUT
 from vmpool_ext.backends.qemu.display import ENGINE, VncDisplay, new_password
 from vmpool_ext.backends.qemu.fleet import Fleet
 from vmpool_ext.backends.qemu.guest_image import default_cache
@@ -25,11 +28,13 @@ from vmpool_ext.backends.qemu.store import Everything, Stored
 from vmpool_ext.backends.qemu.watcher import Unwritten
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
 from vmpool_ext.broker.ports import Behind, DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
-from vmpool_ext.domain.errors import BackendUnavailable
+from vmpool_ext.domain.errors import AgentFailed, BackendUnavailable, NoLoginName
+from vmpool_ext.domain.user import require_login_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
+    from vmpool_ext.backends.qemu.chronicle import Happening
     from vmpool_ext.backends.qemu.machine import Machine
     from vmpool_ext.backends.resources import Resource
     from vmpool_ext.broker.ports import Clock
@@ -56,6 +61,7 @@ class QemuBackend(Configurable):
     ).tag(config=True)
     start_timeout = Float(30, help="Seconds that QEMU has to answer after it was started.").tag(config=True)
     boot_timeout = Float(120, help="Seconds that a guest has to say that it is up.").tag(config=True)
+    login_timeout = Float(30, help="Seconds that a guest's agent has to log somebody in or out.").tag(config=True)
     stop_vms_on_exit = Bool(
         default_value=False,
         help="Whether VMs are switched off when the server ends; else they go on and are found again.",
@@ -67,6 +73,7 @@ class QemuBackend(Configurable):
         self._ledger: Ledger | None = None
         self._fleet: Fleet | None = None
         self._taking_over: asyncio.Task[None] | None = None
+        self._displays: defaultdict[str, WeakSet[VncDisplay]] = defaultdict(WeakSet)
         self._why_not = BackendUnavailable("The backend was not started.")
 
     @default("state_dir")
@@ -140,13 +147,57 @@ class QemuBackend(Configurable):
     async def reset(self, vm: VirtualMachine) -> None:
         """Note that the guest is not up any more, and press the reset button."""
         now = self._clock.now()
-        machine = await self._write_to_running(vm, lambda resource: happenings.reset(resource, now))
+        machine, _ = await self._write_to_running(vm, lambda resource: happenings.reset(resource, now))
         with _answering():
             await machine.reset()
 
+    async def restart(self, vm: VirtualMachine) -> VirtualMachine:
+        """Write which run is to end; the VM's follower sees to it."""
+        return (await self._write_to_running(vm, resources.with_ending_run))[1]
+
+    async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Write whose session the run holds."""
+        marked = await self._write_to_running(vm, lambda resource: resources.with_session(resource, user))
+        return marked[1]
+
+    async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
+        """Tell the agent to log the user in, and write down what came of it."""
+        machine, _ = await self._write_to_running(vm, _unchanged)
+        try:
+            await machine.agent.ask(f"login {require_login_name(user)}", LOGGED_IN, self.login_timeout)
+        except (AgentFailed, NoLoginName) as error:
+            words = str(error)
+            await self._note(vm, lambda resource, now: happenings.login_failed(resource, now, words))
+            raise
+        return await self._note(vm, lambda resource, now: happenings.logged_in(resource, now, user))
+
+    async def log_out(self, vm: VirtualMachine) -> VirtualMachine:
+        """Tell the agent to log out whoever is logged in, and write down that it did."""
+        machine, _ = await self._write_to_running(vm, _unchanged)
+        await machine.agent.ask("logout", LOGGED_OUT, self.login_timeout)
+        return await self._note(vm, happenings.logged_out)
+
+    async def disconnect(self, vm: VirtualMachine) -> None:
+        """Expire the password, and hang up: all who look do it through here."""
+        for display in tuple(self._displays[vm.name]):
+            await display.close()
+        if machine := self._fleet and self._fleet.machine(vm.name):
+            with _answering():
+                await machine.expire_password()
+
+    async def discard(self, vm: VirtualMachine) -> VirtualMachine:
+        """Write that the disks are to be thrown away; the VM's follower does it before it starts the VM again."""
+        return await self._write(vm, lambda resource: resources.with_annotation(resource, resources.DISK, "discard"))
+
+    async def pool_is_gone(self, name: str) -> bool:
+        """Look into the store."""
+        return await self._serving().get(POOL_KIND, name) is None
+
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user, and give the display a new password."""
-        machine = await self._write_to_running(vm, lambda resource: happenings.asked_for_console(resource, user.name))
+        machine, _ = await self._write_to_running(
+            vm, lambda resource: happenings.asked_for_console(resource, user.name)
+        )
         password = new_password()
         with _answering():
             await machine.take_password(password)
@@ -156,7 +207,9 @@ class QemuBackend(Configurable):
         """Connect to the display's socket."""
         machine = self._machine(vm.name)
         with _answering():
-            return await VncDisplay.connect(machine.places.vnc, self.start_timeout)
+            display = await VncDisplay.connect(machine.places.vnc, self.start_timeout)
+        self._displays[vm.name].add(display)
+        return display
 
     # Inside.
 
@@ -206,13 +259,24 @@ class QemuBackend(Configurable):
     async def _write_status(self, vm: VirtualMachine, change: Callable[[Resource], Resource]) -> VirtualMachine:
         return await self._write(vm, lambda resource: {**resource, "status": change(resource["status"])})
 
-    async def _write_to_running(self, vm: VirtualMachine, change: Callable[[Resource], Resource]) -> Machine:
-        """Give the VM's machine, after the change; of a VM that is off, say first whether it is as it was read."""
+    async def _write_to_running(
+        self, vm: VirtualMachine, change: Callable[[Resource], Resource]
+    ) -> tuple[Machine, VirtualMachine]:
+        """Give the machine and the VM after the change; of a VM that is off, say first whether it is as it was read."""
         machine = None
         with suppress(BackendUnavailable):
             machine = self._machine(vm.name)
-        await self._write(vm, change if machine else lambda resource: resource)
-        return machine or self._machine(vm.name)
+        written = await self._write(vm, change if machine else _unchanged)
+        return machine or self._machine(vm.name), written
+
+    async def _note(self, vm: VirtualMachine, happening: Happening) -> VirtualMachine:
+        """Write down what has happened, whatever else has changed meanwhile."""
+        now = self._clock.now()
+        return _vm(await self._serving().edit(VM_KIND, vm.name, lambda resource: happening(resource, now)))
+
+
+def _unchanged(resource: Resource) -> Resource:
+    return resource
 
 
 @contextmanager

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.qemu.machine import Machine
     from vmpool_ext.backends.qemu.store import Stored
     from vmpool_ext.backends.resources import Resource
+    from vmpool_ext.domain.machine import VirtualMachine
 
 _log = logging.getLogger(__name__)
 _RETRY_EVERY = 1
 _LAST_NEWS_WITHIN = 5
 _OBEYS_WITHIN = 30
 """Seconds from the power button to the end of a guest that obeys, however long others are given."""
+
+_RESTART_WITHIN = 30
+"""Seconds that a guest has to shut down for the next user: whose session it was has given it back, or stayed away."""
 
 _START_AGAIN = "Press Start to start the VM again."
 _WORDS_OF_AN_ORDERLY_END = {
@@ -112,7 +116,9 @@ class Follower:
         if self.machine and self.machine.is_off:
             await self._note_end(self.machine)
         elif self.machine and not wanted:
-            await self._stop(self.machine)
+            await self._stop_unless_wanted(self.machine)
+        elif self.machine and vm_from_resource(vm, 0).restarting:
+            await self._stop(self.machine, min(self._powerdown_timeout, _RESTART_WITHIN))
         elif wanted and not self.machine:
             await self._start(vm)
         elif is_being_deleted(vm):
@@ -132,18 +138,27 @@ class Follower:
         await self._take(machine, booted=False)
         _log.info("vm %s: started", self._vm)
 
-    async def _stop(self, machine: Machine) -> None:
+    async def _stop(self, machine: Machine, within: float) -> None:
         await self._chronicle.terminating()
-        if not await self._shut_down(machine):
+        await machine.shut_down(within)
+        await self._note_stopped()
+
+    async def _stop_unless_wanted(self, machine: Machine) -> None:
+        """Stop it; one that is wanted again before its guest has obeyed goes on, unless another run is wanted."""
+        await self._chronicle.terminating()
+        wanted = await self._shut_down_unless_wanted(machine)
+        begins_anew = bool(wanted and wanted.restarting)
+        if not begins_anew:
+            # The button cannot be released: a guest that has begun to shut down does not stop halfway.
+            await asyncio.wait({machine.process.exited}, timeout=_OBEYS_WITHIN)
+        if machine.is_off:
+            await self._note_stopped()
+        elif not begins_anew:
             await self._chronicle.running(machine.monitor.version)
             _log.info("vm %s: wanted again, and goes on", self._vm)
-            return
-        await self._forget()
-        await self._chronicle.stopped()
-        _log.info("vm %s: stopped", self._vm)
 
-    async def _shut_down(self, machine: Machine) -> bool:
-        """Shut the machine down and tell whether it is off: wanted again before its guest obeyed, it stays up."""
+    async def _shut_down_unless_wanted(self, machine: Machine) -> VirtualMachine | None:
+        """Shut the machine down until it is off or wanted; give the VM as it was when it was wanted."""
         shutting_down = asyncio.create_task(machine.shut_down(self._powerdown_timeout), name=f"vmpool stop {self._vm}")
         wanted = asyncio.create_task(self._until_wanted(), name=f"vmpool start {self._vm}")
         try:
@@ -152,17 +167,23 @@ class Follower:
             shutting_down.cancel()
             wanted.cancel()
             await asyncio.wait({shutting_down, wanted})
-        # The button cannot be released: a guest that has begun to shut down does not stop halfway.
-        await asyncio.wait({machine.process.exited}, timeout=_OBEYS_WITHIN)
-        return machine.is_off
+        if not shutting_down.cancelled():
+            shutting_down.result()
+        return None if wanted.cancelled() else wanted.result()
 
-    async def _until_wanted(self) -> None:
+    async def _until_wanted(self) -> VirtualMachine:
         while True:
             self._wake.clear()
             with suppress(BackendUnavailable):
-                if await self._is_wanted():
-                    return
+                stored = await self._ledger.get(VM_KIND, self._vm)
+                if stored and stored.resource and _is_to_run(stored.resource):
+                    return vm_from_resource(stored.resource, stored.version)
             await self._wake.wait()
+
+    async def _note_stopped(self) -> None:
+        await self._forget()
+        await self._chronicle.stopped()
+        _log.info("vm %s: stopped", self._vm)
 
     async def _find_again(self) -> None:
         """Take over the machine that an earlier server left on, or note that it is gone."""
@@ -201,8 +222,7 @@ class Follower:
             # What QEMU said last is still being read.
             await asyncio.wait({self._attending}, timeout=_LAST_NEWS_WITHIN)
         if machine.has_obeyed(self._powerdown_timeout):
-            await self._forget()
-            await self._chronicle.stopped()
+            await self._note_stopped()
             return
         reason, message = await self._why(machine)
         await self._forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends import resources
@@ -9,13 +10,16 @@ from vmpool_ext.backends.resources import (
     AGENT_CONNECTED,
     BOOTED,
     CONSOLE_CONNECTED,
+    ENDING_RUN,
     RUNNING,
+    SESSION,
     USER_LOGGED_IN,
     set_condition,
+    with_annotation,
     with_requested_state,
     with_status_defaults,
 )
-from vmpool_ext.domain.machine import BOOT_TIMEOUT, TERMINATING, RequestedState
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED, TERMINATING, RequestedState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,6 +31,7 @@ RUNNER_STARTED = "RunnerStarted"
 VM_STARTED = "VmStarted"
 VM_BOOTED = "VmBooted"
 VM_RESET = "VmReset"
+AGENT_STARTED = "VmopAgentStarted"
 VM_STOPPED = "VmStopped"
 
 
@@ -43,6 +48,8 @@ def running(vm: Resource, now: datetime, runner: str) -> Resource:
     seen = resources.vm_from_resource(vm, 0)
     if seen.running and seen.running.reason != TERMINATING:
         return vm
+    # A run is known by when it began: no two may be the same, also where the clock was set back.
+    now = max(now, seen.running.since + timedelta(microseconds=1))
     vm = _condition(vm, RUNNING, now, on=True, reason=VM_STARTED)
     # One that was to be shut down, and was not, is as much up as it was.
     up = bool(seen.running and seen.agent_connected)
@@ -54,7 +61,26 @@ def booted(vm: Resource, now: datetime) -> Resource:
     if resources.vm_from_resource(vm, 0).running.reason == TERMINATING:
         return vm
     vm = _condition(vm, BOOTED, now, on=True, reason=VM_BOOTED)
-    return _condition(vm, AGENT_CONNECTED, now, on=True, reason="VmopAgentStarted")
+    vm = _condition(vm, AGENT_CONNECTED, now, on=True, reason=AGENT_STARTED)
+    # An agent that begins anew knows of nobody, and has to be told again.
+    return _condition(_without(vm, "loggedInUser"), USER_LOGGED_IN, now, on=False, reason=AGENT_STARTED)
+
+
+def logged_in(vm: Resource, now: datetime, user: str) -> Resource:
+    """The agent has logged the user in."""
+    return _condition(_with(vm, loggedInUser=user), USER_LOGGED_IN, now, on=True, reason="LoggedIn")
+
+
+def logged_out(vm: Resource, now: datetime) -> Resource:
+    """The agent has logged out whoever was logged in."""
+    return _condition(_without(vm, "loggedInUser"), USER_LOGGED_IN, now, on=False, reason="NotRequested")
+
+
+def login_failed(vm: Resource, now: datetime, words: str) -> Resource:
+    """The agent did not log the user in: it is told when, and in whose words."""
+    # Its time is that of the attempt: from then on it is waited before the next one.
+    doubtful = _condition(vm, USER_LOGGED_IN, now, on=True, reason="Processing")
+    return _condition(doubtful, USER_LOGGED_IN, now, on=False, reason=LOGIN_FAILED, message=words)
 
 
 def reset(vm: Resource, now: datetime) -> Resource:
@@ -92,6 +118,8 @@ def terminating(vm: Resource, now: datetime) -> Resource:
 def off(vm: Resource, now: datetime, reason: str, message: str) -> Resource:
     """The machine is off, and nothing of what was in it is left."""
     seen = resources.vm_from_resource(vm, 0)
+    for note in (SESSION, ENDING_RUN):
+        vm = with_annotation(vm, note, None)
     vm = _without(_with(vm, cpus=0, ram="0", consoleClient=""), "runnerVersion", "loggedInUser", "osinfo")
     vm = _condition(vm, RUNNING, now, on=False, reason=reason, message=message)
     for type_ in (BOOTED, AGENT_CONNECTED, USER_LOGGED_IN):

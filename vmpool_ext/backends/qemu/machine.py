@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.qemu.command_line import AGENT
+from vmpool_ext.backends.qemu.conversation import Conversation
 from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Machine:
         self.process = process
         self.monitor = monitor
         self.places = places
+        self.agent = Conversation()
         self.why_shut_down: str | None = None
         """QEMU's word for why it ends, once it has said it."""
         self.why_given_up: str | None = None
@@ -80,9 +82,13 @@ class Machine:
     async def take_password(self, password: str) -> None:
         """Let the display take connections with this password for some seconds."""
         # Whatever fails on the way, no password is left that is good for ever, nor one of before that is good again.
-        await self.monitor.execute("expire_password", protocol="vnc", time="now")
+        await self.expire_password()
         await self.monitor.execute("set_password", protocol="vnc", password=password)
         await self.monitor.execute("expire_password", protocol="vnc", time=f"+{_PASSWORD_LASTS}")
+
+    async def expire_password(self) -> None:
+        """Let no password open the display any more."""
+        await self.monitor.execute("expire_password", protocol="vnc", time="now")
 
     async def viewers(self) -> set[str]:
         """Tell who is connected to the display, by the names of their sockets."""
