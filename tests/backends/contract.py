@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.builders import a_user
-from vmpool_ext.broker.ports import Listed, VmChanged
+from vmpool_ext.broker.ports import Behind, Listed, VmChanged
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
 
@@ -31,6 +31,7 @@ class Watching:
         self.vms = {}
         self.pools = {}
         self.versions = []
+        self.behind = None
 
     async def next(self):
         event = await asyncio.wait_for(anext(self._events), PATIENCE)
@@ -38,9 +39,12 @@ class Watching:
             self.pools = {pool.name: pool for pool in event.pools}
             self.vms = {vm.name: vm for vm in event.vms}
             self.versions.append(event.version)
+            self.behind = None
         elif isinstance(event, VmChanged):
             self.vms[event.vm.name] = event.vm
             self.versions.append(event.vm.version)
+        elif isinstance(event, Behind):
+            self.behind = event
         return event
 
     async def until(self, holds):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.broker.candidates import Candidates
-from vmpool_ext.broker.ports import Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.broker.ports import Behind, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.assignment import assignable_from, warm_first
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.retention import END_OF_TIME
@@ -145,6 +145,8 @@ class Inventory:
                 self._see(version)
                 self.pools.pop(name, None)
                 self._index_all()
+            case Behind(code, message):
+                self.lose(code, message)
         self._wake()
 
     def observe(self, vm: VirtualMachine) -> None:

@@ -70,7 +70,15 @@ class PoolDeleted:
     version: int
 
 
-Event = Listed | VmChanged | VmDeleted | PoolChanged | PoolDeleted
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is told may not be the latest, and why, until everything is told anew: nothing may be decided by it."""
+
+    code: str
+    message: str
+
+
+Event = Listed | VmChanged | VmDeleted | PoolChanged | PoolDeleted | Behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +127,10 @@ class Backend(Protocol):
         ...
 
     def watch(self) -> AsyncGenerator[Event, None]:
-        """First `Listed`, then every change in the order of versions, own writes included, until `BackendUnavailable`.
+        """First `Listed`, then what changes in the order of versions, own writes included, until `BackendUnavailable`.
 
-        Whoever watches again gets a new `Listed`. Several may watch at once.
+        Of what changed again before it was told, only the latest is told. Whoever watches again gets a new `Listed`;
+        whoever was told `Behind` gets one as soon as that is over. Several may watch at once.
         """
         ...
 

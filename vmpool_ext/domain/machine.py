@@ -16,6 +16,7 @@ NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 START_FAILED = "StartFailed"
 CRASHED = "Crashed"
 BOOT_TIMEOUT = "BootTimeout"
+TERMINATING = "VmTerminating"
 LOGIN_FAILED = "LoginFailed"
 
 
@@ -105,7 +106,9 @@ class VirtualMachine:
         """The word that users read."""
         wanted = self.requested is RequestedState.RUNNING
         if self.running and not (wanted and self.restarting):
-            return MachineState.RUNNING if wanted else MachineState.STOPPING
+            # One that is being shut down goes down, even if it is wanted again meanwhile.
+            goes_on = wanted and self.running.reason != TERMINATING
+            return MachineState.RUNNING if goes_on else MachineState.STOPPING
         if wanted:
             return MachineState.STARTING
         return MachineState.FAILED if self.start_failed else MachineState.STOPPED

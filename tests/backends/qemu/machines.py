@@ -2,6 +2,11 @@
 
 import asyncio
 import json
+import os
+import resource
+import signal
+import sqlite3
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from tests.backends.contract import PATIENCE
@@ -9,6 +14,7 @@ from tests.backends.qemu.definitions import a_vm_resource
 from vmpool_ext.backends.qemu.places import short_name
 from vmpool_ext.backends.qemu.store import Store
 from vmpool_ext.backends.resources import VM_KIND, with_requested_state
+from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import MachineState, RequestedState
 
@@ -83,3 +89,54 @@ async def until_it_has(backend, ask):
                 return await ask()
             except BackendUnavailable:
                 await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def deciding(backend, clock):
+    """Give a broker that has a picture of the backend."""
+    broker = PoolBroker(backend, clock)
+    following = asyncio.create_task(broker.run())
+    await broker.drawn()
+    yield broker
+    following.cancel()
+    await asyncio.wait({following})
+
+
+@contextmanager
+def frozen(process):
+    """Stop the process as a debugger does: it lives, and does nothing."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
+
+
+ITSELF = 0
+
+
+@contextmanager
+def no_room_for(*processes):
+    """Let these processes write no byte to any file, as though their disk were full."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for process in processes:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(ProcessLookupError):
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (most, most))
+
+
+@contextmanager
+def locked(store):
+    """Lock the store as another program does, such as a backup."""
+    other = sqlite3.connect(store, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()

@@ -89,6 +89,8 @@ async def _serve(home, what):
         await broker.start(a_user("ann"), "demo")
         await seen.vm(VM, lambda vm: vm.running)
         print("running", flush=True)  # noqa: T201  # to the test
+        await seen.until(lambda seen: seen.behind)
+        print("behind", flush=True)  # noqa: T201  # to the test
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ async def test_what_had_to_wait_is_not_written_over_what_came_later(ledger, tmp_
     other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     first, second = asyncio.create_task(chronicle.reset()), asyncio.create_task(chronicle.booted())
-    await logged("cannot be written yet")
+    await logged("has it locked")
     other.execute("ROLLBACK")
     other.close()
 

@@ -3,13 +3,26 @@
 import asyncio
 import json
 import os
+import signal
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
 from tests.backends.contract import watching
-from tests.backends.qemu.machines import VM, process_of, processes, until_it_has, want
+from tests.backends.qemu.machines import (
+    ITSELF,
+    VM,
+    deciding,
+    failed,
+    locked,
+    no_room_for,
+    process_of,
+    processes,
+    started,
+    until_it_has,
+    want,
+)
 from tests.backends.qemu.server import (
     DIES_BEFORE_IT_NOTES_THE_PROCESS,
     DIES_BEFORE_IT_STARTS_THE_VM,
@@ -21,19 +34,8 @@ from tests.backends.qemu.server import (
 from tests.builders import a_user, a_vm
 from vmpool_ext.backends.qemu.places import Places
 from vmpool_ext.backends.qemu.process import Record, find
-from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
-
-
-@asynccontextmanager
-async def deciding(backend, clock):
-    broker = PoolBroker(backend, clock)
-    following = asyncio.create_task(broker.run())
-    await broker.drawn()
-    yield broker
-    following.cancel()
-    await asyncio.wait({following})
 
 
 async def found(backend, seen):
@@ -160,6 +162,49 @@ async def it_decides_nothing(backend, clock):
     ]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [getattr(answer, "code", answer) for answer in answers] == ["store-in-use"] * len(asked)
+
+
+async def crash_unnoted(server, home):
+    """The VM ends; then the server does, before it could write that down."""
+    [process] = processes(home)
+    os.kill(process, signal.SIGKILL)
+    await says(server, "behind")
+    await kill(server)
+
+
+async def it_is_told_and_starts_again(backend, seen):
+    vm = await failed(seen)
+    assert "while no server was looking" in vm.running.message
+    assert vm.assignment.user == "ann"
+    await started(backend, seen)
+
+
+async def test_nothing_is_lost_with_a_server_whose_disk_was_full(serving, home):
+    async with AsyncExitStack() as later, a_server(home) as first:
+        await says(first, "running")
+        with no_room_for(first.pid, ITSELF):
+            await crash_unnoted(first, home)
+            backend = await later.enter_async_context(serving())
+            with pytest.raises(BackendUnavailable, match="whether there is space"):
+                await anext(backend.watch())
+
+        await until_it_has(backend, lambda: anext(backend.watch()))
+        async with watching(backend) as seen:
+            await it_is_told_and_starts_again(backend, seen)
+
+
+async def test_nothing_is_lost_with_a_server_whose_store_was_locked(serving, home):
+    async with AsyncExitStack() as later, a_server(home) as first:
+        await says(first, "running")
+        with locked(home / "state" / "store.sqlite"):
+            await crash_unnoted(first, home)
+            # The next one has a picture all the same, and writes what it finds as soon as it can.
+            backend = await later.enter_async_context(serving())
+            seen = await later.enter_async_context(watching(backend))
+            assert seen.vms[VM].assignment.user == "ann"
+            await seen.until(lambda seen: seen.behind)
+
+        await it_is_told_and_starts_again(backend, seen)
 
 
 async def test_the_record_of_a_process_is_for_its_owner_only(serving, home):

@@ -1,17 +1,21 @@
 """Where the sockets of machines are, and who can get at them."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.backends.contract import watching
+from tests.backends.qemu import viewer
 from tests.backends.qemu.machines import (
+    VM,
     an_empty_vm,
     processes,
     started,
     until_it_has,
 )
+from tests.builders import a_user
 from vmpool_ext.backends.qemu.holder import IN_USE, Holder
 from vmpool_ext.backends.qemu.places import Places, default_run_dir, prepare_run_dir, short_name
 from vmpool_ext.backends.qemu.process import last_words
@@ -30,6 +34,39 @@ async def test_a_folder_that_others_can_enter_is_not_used_until_it_is_mended(mak
 
     await until_it_has(backend, lambda: anext(backend.watch()))
     await backend.stop()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+async def test_a_store_that_others_could_replace_is_not_used_until_it_is_mended(make_backend, home, mode):
+    (home / "state").mkdir()
+    (home / "state").chmod(mode)
+    backend = make_backend()
+    await backend.start()
+
+    with pytest.raises(BackendUnavailable, match=f"chmod 700 {home}/state"):
+        await anext(backend.watch())
+    (home / "state").chmod(0o700)
+
+    await until_it_has(backend, lambda: anext(backend.watch()))
+    await backend.stop()
+
+
+async def test_two_stores_can_share_a_folder_for_sockets(serving, home):
+    """Each has a VM of the same name, with a display of its own."""
+    async with AsyncExitStack() as stack:
+        displays = []
+        for store in ("one", "two"):
+            backend = await stack.enter_async_context(serving(state_dir=str(home / store)))
+            seen = await stack.enter_async_context(watching(backend))
+            await backend.apply(an_empty_vm())
+            await started(backend, seen)
+            displays.append((backend, seen))
+
+        for backend, seen in displays:
+            offer = await backend.offer_display(await seen.vm(VM), a_user("ann"))
+            display = await backend.connect_display(await seen.vm(VM))
+            await viewer.look(display, offer)
+            await display.close()
 
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path):

@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
+from tests.backends.qemu.machines import locked
 from vmpool_ext.backends.qemu.holder import IN_USE
 from vmpool_ext.backends.qemu.ledger import Ledger
 from vmpool_ext.backends.qemu.store import Everything, Store, check_name
@@ -122,13 +123,15 @@ def test_other_names_are_refused_before_anything_is_written(store, name):
     assert store.everything().version == 0
 
 
-def test_a_locked_store_is_unavailable_and_says_so(store, tmp_path):
-    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-
-    with pytest.raises(BackendUnavailable, match="locked"):
-        store.write(VM, "vm1", to(a=1))
-    other.close()
+def test_a_store_that_another_program_has_locked_says_so_and_can_be_read(store, tmp_path):
+    with locked(tmp_path / "store.sqlite"):
+        with pytest.raises(
+            BackendUnavailable, match=r"store\.sqlite .*Another program, such as a backup, has it locked"
+        ):
+            store.write(VM, "vm1", to(a=1))
+        again = Store(tmp_path / "store.sqlite")
+        assert again.everything() == store.everything() == Everything((), 0)
+        again.close()
 
     assert store.write(VM, "vm1", to(a=1)).version == 1
 
@@ -138,7 +141,7 @@ def test_a_full_disk_is_unavailable_and_says_so(store):
     pages = store._database.execute("PRAGMA page_count").fetchone()[0]
     store._database.execute(f"PRAGMA max_page_count = {pages}")
 
-    with pytest.raises(BackendUnavailable, match="full"):
+    with pytest.raises(BackendUnavailable, match=r"full\. Free space on"):
         store.write(VM, "vm1", to(a="x" * 100_000))
 
     assert store.everything() == Everything((), 0)
@@ -195,6 +198,18 @@ async def test_nothing_is_told_that_was_not_changed(ledger):
         await ledger.delete(VM, "vm2")
         last = await ledger.put(VM, "vm1", to(a=2))
 
+        assert await anext(changes) == last
+
+
+async def test_who_does_not_look_hears_the_latest_of_each_in_the_order_of_versions(ledger):
+    async with aclosing(ledger.watch()) as changes:
+        await anext(changes)
+        for n in range(100):
+            await ledger.put(VM, f"vm{n % 3}", to(n=n))
+        await ledger.delete(VM, "vm2")
+
+        assert [(await anext(changes)).version for _ in range(3)] == [98, 100, 101]
+        last = await ledger.put(VM, "vm2", to(a=1))
         assert await anext(changes) == last
 
 

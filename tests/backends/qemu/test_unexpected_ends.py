@@ -3,9 +3,6 @@
 import asyncio
 import os
 import signal
-import sqlite3
-
-import pytest
 
 from tests.backends.contract import watching
 from tests.backends.qemu import viewer
@@ -61,23 +58,6 @@ async def test_a_guest_that_shuts_itself_down_is_off_and_not_broken(serving):
         assert vm.requested is RequestedState.STOPPED
         assert not vm.booted
         assert not vm.agent_connected
-
-
-async def test_a_crash_while_the_store_is_locked_is_told_afterwards(serving, home):
-    async with serving() as backend, watching(backend) as seen:
-        await backend.apply(an_empty_vm())
-        await started(backend, seen)
-        other = sqlite3.connect(home / "state" / "store.sqlite", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-
-        os.kill(process_of(home), signal.SIGKILL)
-        vm = await seen.vm(VM)
-        with pytest.raises(BackendUnavailable):
-            await backend.release(vm)
-        other.execute("ROLLBACK")
-        other.close()
-
-        assert (await failed(seen)).running.reason == CRASHED
 
 
 class BrokenClock(MovingClock):

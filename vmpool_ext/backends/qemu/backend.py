@@ -25,8 +25,9 @@ from vmpool_ext.backends.qemu.ledger import Ledger
 from vmpool_ext.backends.qemu.places import default_run_dir, prepare_run_dir
 from vmpool_ext.backends.qemu.qmp import MonitorError
 from vmpool_ext.backends.qemu.store import Everything, Stored
+from vmpool_ext.backends.qemu.watcher import Unwritten
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
-from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.broker.ports import Behind, DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.errors import AgentFailed, BackendUnavailable, NoLoginName
 from vmpool_ext.domain.user import require_login_name
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
 
+CHRONICLE_BEHIND = "chronicle-behind"
 _RETRY_EVERY = 1
 
 
@@ -281,12 +283,18 @@ def _unchanged(resource: Resource) -> Resource:
 def _answering() -> Iterator[None]:
     try:
         yield
-    except (MonitorError, OSError) as error:
-        message = f"The VM does not answer: {str(error) or 'it took too long'}."
+    except MonitorError as error:
+        raise BackendUnavailable(str(error)) from error
+    except OSError as error:
+        message = (
+            "The VM's display does not answer. Try again in a while; if that does not help, stop and start the VM."
+        )
         raise BackendUnavailable(message) from error
 
 
-def _event(change: Everything | Stored) -> Event:
+def _event(change: Everything | Stored | Unwritten) -> Event:
+    if isinstance(change, Unwritten):
+        return Behind(CHRONICLE_BEHIND, f"What happens to the VMs cannot be written down. {change.why}")
     if isinstance(change, Everything):
         pools = tuple(_pool(stored) for stored in change.resources if stored.kind == POOL_KIND)
         vms = tuple(_vm(stored) for stored in change.resources if stored.kind == VM_KIND)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.qemu import happenings
 from vmpool_ext.backends.resources import VM_KIND
-from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,9 +19,6 @@ if TYPE_CHECKING:
 
     Happening = Callable[[Resource, datetime], Resource]
 
-_log = logging.getLogger(__name__)
-_RETRY_EVERY = 1
-
 
 class Chronicle:
     """One VM's."""
@@ -33,7 +27,6 @@ class Chronicle:
         self._vm = vm
         self._ledger = ledger
         self._clock = clock
-        self._in_order = asyncio.Lock()
 
     async def starting(self, size: Size | None) -> None:
         """QEMU is about to be started."""
@@ -72,26 +65,8 @@ class Chronicle:
         await self._note(lambda vm, now: happenings.not_wanted(happenings.off(vm, now, reason, message)))
 
     async def _note(self, happening: Happening) -> None:
-        """Write until it is written: what has happened stays true while the disk is full."""
-        change = partial(_apply, happening, self._clock.now())
-        # What came later must not be overwritten by what came before it and waited for the disk.
-        async with self._in_order:
-            await self._write(change)
-
-    async def _write(self, change: Callable[[Resource], Resource]) -> None:
-        told = ""
-        while True:
-            try:
-                await self._ledger.edit(VM_KIND, self._vm, change)
-            except BackendUnavailable as error:
-                if str(error) != told:
-                    _log.warning("vm %s: what happened cannot be written yet: %s", self._vm, error)
-                told = str(error)
-                await asyncio.sleep(_RETRY_EVERY)
-            except AssignmentConflict:
-                return  # The VM is gone, and its story with it.
-            else:
-                return
+        """Return when it is written, as of now: however long that takes."""
+        await self._ledger.write_down(VM_KIND, self._vm, partial(_apply, happening, self._clock.now()))
 
 
 def _apply(happening: Happening, now: datetime, vm: Resource) -> Resource:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vmpool_ext.backends.qemu.chronicle import Chronicle
 from vmpool_ext.backends.qemu.follower import Follower
 from vmpool_ext.backends.qemu.launcher import Launcher
-from vmpool_ext.backends.qemu.store import Everything
+from vmpool_ext.backends.qemu.store import Everything, Stored
 from vmpool_ext.backends.resources import VM_KIND
 from vmpool_ext.domain.errors import BackendUnavailable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.qemu.launcher import Settings
     from vmpool_ext.backends.qemu.ledger import Ledger
     from vmpool_ext.backends.qemu.machine import Machine
-    from vmpool_ext.backends.qemu.store import Stored
+    from vmpool_ext.backends.qemu.watcher import Unwritten
     from vmpool_ext.broker.ports import Clock
 
 _log = logging.getLogger(__name__)
@@ -67,14 +67,20 @@ class Fleet:
             try:
                 async with aclosing(self._ledger.watch()) as changes:
                     async for change in changes:
-                        of_all = change.resources if isinstance(change, Everything) else (change,)
-                        for stored in of_all:
-                            self._look_at(stored)
+                        self._look_at(change)
             except BackendUnavailable as error:
                 _log.warning("The VMs cannot be watched: %s", error)
                 await asyncio.sleep(_RETRY_EVERY)
 
-    def _look_at(self, stored: Stored) -> None:
+    def _look_at(self, change: Everything | Stored | Unwritten) -> None:
+        match change:
+            case Everything(resources):
+                for stored in resources:
+                    self._look_at_one(stored)
+            case Stored():
+                self._look_at_one(change)
+
+    def _look_at_one(self, stored: Stored) -> None:
         name = stored.name
         if stored.kind != VM_KIND or (stored.resource is None and name not in self._followers):
             return

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.qemu.machine import Machine
     from vmpool_ext.backends.qemu.store import Stored
     from vmpool_ext.backends.resources import Resource
+    from vmpool_ext.domain.machine import VirtualMachine
 
 _log = logging.getLogger(__name__)
 _RETRY_EVERY = 1
 _LAST_NEWS_WITHIN = 5
+_OBEYS_WITHIN = 30
+"""Seconds from the power button to the end of a guest that obeys, however long others are given."""
 
 _RESTART_WITHIN = 30
 """Seconds that a guest has to shut down for the next user: whose session it was has given it back, or stayed away."""
@@ -99,8 +102,7 @@ class Follower:
     async def _is_wanted(self) -> bool:
         """Whether the VM would be started next, as one whose start ended before QEMU was spawned."""
         stored = await self._ledger.get(VM_KIND, self._vm)
-        wanted = stored and stored.resource and requested_state(stored.resource)
-        return wanted is RequestedState.RUNNING
+        return bool(stored and stored.resource and _is_to_run(stored.resource))
 
     async def give_up(self, message: str) -> None:
         """Switch off a machine that cannot be followed, and say so."""
@@ -110,11 +112,11 @@ class Follower:
     async def _step(self, stored: Stored, vm: Resource) -> None:
         """Do what comes next, or wait until there is something to do."""
         self._powerdown_timeout = powerdown_timeout(vm)
-        wanted = requested_state(vm) is RequestedState.RUNNING and not is_being_deleted(vm)
+        wanted = _is_to_run(vm)
         if self.machine and self.machine.is_off:
             await self._note_end(self.machine)
         elif self.machine and not wanted:
-            await self._stop(self.machine, self._powerdown_timeout)
+            await self._stop_unless_wanted(self.machine)
         elif self.machine and vm_from_resource(vm, 0).restarting:
             await self._stop(self.machine, min(self._powerdown_timeout, _RESTART_WITHIN))
         elif wanted and not self.machine:
@@ -139,6 +141,46 @@ class Follower:
     async def _stop(self, machine: Machine, within: float) -> None:
         await self._chronicle.terminating()
         await machine.shut_down(within)
+        await self._note_stopped()
+
+    async def _stop_unless_wanted(self, machine: Machine) -> None:
+        """Stop it; one that is wanted again before its guest has obeyed goes on, unless another run is wanted."""
+        await self._chronicle.terminating()
+        wanted = await self._shut_down_unless_wanted(machine)
+        begins_anew = bool(wanted and wanted.restarting)
+        if not begins_anew:
+            # The button cannot be released: a guest that has begun to shut down does not stop halfway.
+            await asyncio.wait({machine.process.exited}, timeout=_OBEYS_WITHIN)
+        if machine.is_off:
+            await self._note_stopped()
+        elif not begins_anew:
+            await self._chronicle.running(machine.monitor.version)
+            _log.info("vm %s: wanted again, and goes on", self._vm)
+
+    async def _shut_down_unless_wanted(self, machine: Machine) -> VirtualMachine | None:
+        """Shut the machine down until it is off or wanted; give the VM as it was when it was wanted."""
+        shutting_down = asyncio.create_task(machine.shut_down(self._powerdown_timeout), name=f"vmpool stop {self._vm}")
+        wanted = asyncio.create_task(self._until_wanted(), name=f"vmpool start {self._vm}")
+        try:
+            await asyncio.wait({shutting_down, wanted}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            shutting_down.cancel()
+            wanted.cancel()
+            await asyncio.wait({shutting_down, wanted})
+        if not shutting_down.cancelled():
+            shutting_down.result()
+        return None if wanted.cancelled() else wanted.result()
+
+    async def _until_wanted(self) -> VirtualMachine:
+        while True:
+            self._wake.clear()
+            with suppress(BackendUnavailable):
+                stored = await self._ledger.get(VM_KIND, self._vm)
+                if stored and stored.resource and _is_to_run(stored.resource):
+                    return vm_from_resource(stored.resource, stored.version)
+            await self._wake.wait()
+
+    async def _note_stopped(self) -> None:
         await self._forget()
         await self._chronicle.stopped()
         _log.info("vm %s: stopped", self._vm)
@@ -179,6 +221,9 @@ class Follower:
         if self._attending:
             # What QEMU said last is still being read.
             await asyncio.wait({self._attending}, timeout=_LAST_NEWS_WITHIN)
+        if machine.has_obeyed(self._powerdown_timeout):
+            await self._note_stopped()
+            return
         reason, message = await self._why(machine)
         await self._forget()
         _log.warning("vm %s: ended by itself: %s", self._vm, message)
@@ -220,6 +265,10 @@ class Follower:
     def _raise_what_attending_met(self) -> None:
         if self._attending and self._attending.done():
             self._attending.result()
+
+
+def _is_to_run(vm: Resource) -> bool:
+    return requested_state(vm) is RequestedState.RUNNING and not is_being_deleted(vm)
 
 
 def _size(vm: Resource) -> Size | None:

@@ -19,7 +19,7 @@ from vmpool_ext.backends.resources import (
     with_requested_state,
     with_status_defaults,
 )
-from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED, RequestedState
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED, TERMINATING, RequestedState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,6 @@ VM_STARTED = "VmStarted"
 VM_BOOTED = "VmBooted"
 VM_RESET = "VmReset"
 AGENT_STARTED = "VmopAgentStarted"
-VM_TERMINATING = "VmTerminating"
 VM_STOPPED = "VmStopped"
 
 
@@ -47,17 +46,19 @@ def running(vm: Resource, now: datetime, runner: str) -> Resource:
     """QEMU runs."""
     vm = _with(vm, runnerVersion=runner)
     seen = resources.vm_from_resource(vm, 0)
-    if seen.running:
+    if seen.running and seen.running.reason != TERMINATING:
         return vm
     # A run is known by when it began: no two may be the same, also where the clock was set back.
     now = max(now, seen.running.since + timedelta(microseconds=1))
     vm = _condition(vm, RUNNING, now, on=True, reason=VM_STARTED)
-    return _condition(vm, BOOTED, now, on=False, reason=VM_STARTED)
+    # One that was to be shut down, and was not, is as much up as it was.
+    up = bool(seen.running and seen.agent_connected)
+    return _condition(vm, BOOTED, now, on=up, reason=VM_BOOTED if up else VM_STARTED)
 
 
 def booted(vm: Resource, now: datetime) -> Resource:
     """The guest's agent has greeted; one that is being shut down is no longer booted, whatever it says."""
-    if resources.vm_from_resource(vm, 0).running.reason == VM_TERMINATING:
+    if resources.vm_from_resource(vm, 0).running.reason == TERMINATING:
         return vm
     vm = _condition(vm, BOOTED, now, on=True, reason=VM_BOOTED)
     vm = _condition(vm, AGENT_CONNECTED, now, on=True, reason=AGENT_STARTED)
@@ -110,8 +111,8 @@ def asked_for_console(vm: Resource, user: str) -> Resource:
 
 def terminating(vm: Resource, now: datetime) -> Resource:
     """The machine is being switched off; until it is, it runs."""
-    vm = _condition(vm, RUNNING, now, on=True, reason=VM_TERMINATING)
-    return _condition(vm, BOOTED, now, on=False, reason=VM_TERMINATING)
+    vm = _condition(vm, RUNNING, now, on=True, reason=TERMINATING)
+    return _condition(vm, BOOTED, now, on=False, reason=TERMINATING)
 
 
 def off(vm: Resource, now: datetime, reason: str, message: str) -> Resource:

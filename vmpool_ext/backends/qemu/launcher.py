@@ -155,7 +155,8 @@ class Launcher:
         return (pidfd, Places(Path(record.directory))) if record and pidfd is not None else None
 
     def _places(self, name: str) -> Places:
-        return Places(self._settings.run_dir / short_name(name))
+        # By its store too: another one may have the same run_dir, and a VM of the same name.
+        return Places(self._settings.run_dir / short_name(str((self._settings.state_dir / name).absolute())))
 
     def _record(self, name: str) -> Path:
         # With the state, which lasts, not with the sockets: a log-out may take those while QEMU goes on.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Machine:
         """QEMU's word for why it ends, once it has said it."""
         self.why_given_up: str | None = None
         """Our own words, if it was we who had to end it."""
+        self._told_at = -math.inf
 
     @property
     def is_off(self) -> bool:
@@ -45,11 +47,17 @@ class Machine:
 
     async def shut_down(self, within: float) -> None:
         """Press the power button and wait; a guest that does not obey in time is switched off."""
+        self._told_at = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(within):
                 await self._press_power_button_until_off()
         except TimeoutError:
             await self.switch_off()
+
+    def has_obeyed(self, within: float) -> bool:
+        """Whether the guest shut down as it was told to not longer ago than that; its power button stays pressed."""
+        is_fresh = asyncio.get_running_loop().time() - self._told_at <= within
+        return is_fresh and self.why_shut_down == "guest-shutdown"
 
     async def switch_off(self) -> None:
         """Have QEMU quit, else end it by force."""

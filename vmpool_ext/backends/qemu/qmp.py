@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from qemu.qmp import EventListener, QMPClient, QMPError, Runstate
+from qemu.qmp import EventListener, ExecuteError, QMPClient, QMPError, Runstate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -28,8 +28,11 @@ _RETRY_EVERY = 0.02
 _SILENT = logging.Logger("vmpool_ext.qmp", logging.CRITICAL + 1)  # noqa: LOG001  # under no other, whatever its level
 
 
+_ADVICE = "Try again in a while; if that does not help, stop the VM and start it again."
+
+
 class MonitorError(Exception):
-    """QEMU does not answer, or refuses."""
+    """QEMU does not answer, or refuses: in words that a user can be told."""
 
 
 class _Events(EventListener):
@@ -82,7 +85,7 @@ class Qmp:
         except BaseException as error:
             await monitor.close()
             if isinstance(error, (OSError, QMPError)):
-                message = "QEMU's monitor does not answer"
+                message = f"The VM's monitor does not answer. {_ADVICE}"
                 raise MonitorError(message) from error
             raise
         return monitor
@@ -101,9 +104,8 @@ class Qmp:
             async with asyncio.timeout(_PATIENCE):
                 return await self._client.execute(command, arguments)
         except (OSError, EOFError, QMPError) as error:
-            message = f"QEMU does not do {command}"
             # The cause may quote the command with its arguments.
-            raise MonitorError(message) from (error if command != "set_password" else None)
+            raise MonitorError(_words(command, error)) from (error if command != "set_password" else None)
 
     async def events(self) -> AsyncGenerator[Message, None]:
         """Give the events from the connecting on, until the connection ends."""
@@ -124,6 +126,17 @@ class Qmp:
         while self._client.runstate is Runstate.RUNNING:
             await self._client.runstate_changed()
         self._events.end()
+
+
+def _words(command: str, error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            problem = f"The VM has not answered for {_PATIENCE:g} seconds: it is frozen, or this machine is overloaded."
+        case ExecuteError():
+            problem = f"QEMU refuses {command}."
+        case _:
+            problem = "The connection to the VM's monitor is lost; it is made anew."
+    return f"{problem} {_ADVICE}"
 
 
 async def connected_socket(path: Path) -> socket.socket:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _LONGEST_NAME = 253
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that tells the kind."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -129,8 +131,10 @@ class Store:
             raise BackendUnavailable(message)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(_SCHEMA)
-        self._database.execute(f"PRAGMA user_version = {_FORMAT}")
+        # What is there already is not written again: while the disk is full, or another has it locked, it can be read.
+        if found < _FORMAT:
+            self._database.executescript(_SCHEMA)
+            self._database.execute(f"PRAGMA user_version = {_FORMAT}")
 
     def _version(self) -> int:
         return int(self._database.execute("SELECT version FROM counter").fetchone()[0])
@@ -156,8 +160,21 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            message = f"The store {self._path} cannot be used: {error}. Check its disk and its permissions."
-            raise BackendUnavailable(message) from error
+            raise BackendUnavailable(_words(self._path, error)) from error
+
+
+def _words(path: Path, error: sqlite3.Error) -> str:
+    """Tell what happened and what to do."""
+    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY:
+        case sqlite3.SQLITE_BUSY:
+            advice = "Another program, such as a backup, has it locked: end that one, or wait until it is done."
+        case sqlite3.SQLITE_FULL:
+            advice = f"Free space on {path.parent}."
+        case sqlite3.SQLITE_IOERR:
+            advice = f"Check the disk of {path.parent}, and whether there is space on it."
+        case _:
+            advice = "Check its disk and its permissions."
+    return f"The store {path} cannot be used: {error}. {advice} It goes on by itself then."
 
 
 def _keep_private(path: Path) -> None:
