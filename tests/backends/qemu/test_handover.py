@@ -11,7 +11,6 @@ from tests.backends.qemu.definitions import a_pool_resource, a_vm_resource
 from tests.broker.conftest import following
 from tests.builders import a_user
 from vmpool_ext.backends.qemu.display import VncDisplay
-from vmpool_ext.backends.qemu.places import Places, short_name
 from vmpool_ext.broker.ports import DisplayOffer
 from vmpool_ext.domain.errors import InvalidTicket, VmNotFound
 
@@ -92,7 +91,8 @@ async def test_who_keeps_yesterdays_connection_gets_nowhere_with_it_after_the_ha
 
 async def _refused(home, password):
     """Past all of ours, at the display's own socket: QEMU itself takes the password no more."""
-    display = await VncDisplay.connect(Places(home / "run" / short_name(VM)).vnc, PATIENCE)
+    (socket,) = (home / "run").rglob("vnc.sock")
+    display = await VncDisplay.connect(socket, PATIENCE)
     with pytest.raises(PermissionError):
         await viewer.look(display, DisplayOffer("vnc", password))
     await display.close()
