@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.builders import a_user
-from vmpool_ext.broker.ports import Listed, VmChanged
+from vmpool_ext.broker.ports import Listed, VmChanged, VmDeleted
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
 
@@ -41,6 +41,8 @@ class Watching:
         elif isinstance(event, VmChanged):
             self.vms[event.vm.name] = event.vm
             self.versions.append(event.vm.version)
+        elif isinstance(event, VmDeleted):
+            del self.vms[event.name]
         return event
 
     async def until(self, holds):
