@@ -101,6 +101,14 @@ def test_a_disk_gives_back_what_the_guest_does_not_need():
     assert ("-device", "virtio-blk-pci,drive=disk0,bootindex=1") in options(argv)
 
 
+def test_a_seed_is_a_disc_that_cannot_be_written():
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(seed=Path("/disks/vm.iso")))
+
+    seed = json.loads(value(argv, "-blockdev"))
+    assert (seed["driver"], seed["read-only"], seed["file"]["read-only"]) == ("raw", True, True)
+    assert ("-device", "ide-cd,bus=ide.0,drive=seed0") in options(argv)
+
+
 @pytest.mark.parametrize(
     ("vm", "cpus", "mebibytes"),
     [
@@ -216,17 +224,17 @@ paths = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categori
 )
 
 
-@given(overlay=paths, base=paths)
-def test_whatever_files_are_called_they_are_only_files(overlay, base):
+@given(overlay=paths, base=paths, seed=paths)
+def test_whatever_files_are_called_they_are_only_files(overlay, base, seed):
     disk = of_disk(overlay, base).disk
 
-    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(disk=disk))
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(disk=disk, seed=Path(seed)))
 
-    plain = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, of_disk())
+    plain = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(disk=of_disk().disk, seed=Path("/seed")))
     assert [option for option, _ in options(argv)] == [option for option, _ in options(plain)]
-    [first] = (json.loads(given_) for option, given_ in options(argv) if option == "-blockdev")
-    named = [first["file"]["filename"], first["backing"]["file"]["filename"]]
-    assert named == [str(Path(overlay)), base]
+    first, second = (json.loads(given_) for option, given_ in options(argv) if option == "-blockdev")
+    named = [first["file"]["filename"], first["backing"]["file"]["filename"], second["file"]["filename"]]
+    assert named == [str(Path(overlay)), base, str(Path(seed))]
     assert all(given_.startswith("{") for option, given_ in options(argv) if option == "-blockdev")
 
 

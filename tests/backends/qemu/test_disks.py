@@ -210,9 +210,11 @@ async def test_a_disk_is_for_its_owner_only(serving, home):
 
 async def test_a_vm_takes_its_disk_with_it_when_it_goes(serving, home):
     async with serving() as backend, watching(backend) as seen:
-        await backend.apply(a_vm_with(a_counting_image(home)))
+        definition = a_vm_with(a_counting_image(home))
+        definition["spec"]["cloudInit"] = {}
+        await backend.apply(definition)
         await started(backend, seen)
-        assert files(home) == [".json", ".qcow2"]
+        assert files(home) == [".iso", ".json", ".qcow2"]
 
         await backend.delete(VM_KIND, VM)
 

@@ -63,6 +63,8 @@ class Media:
 
     guest: GuestImage | None = None
     disk: Disk | None = None
+    seed: Path | None = None
+    """The CD for cloud-init."""
 
 
 def command_line(
@@ -85,6 +87,7 @@ def command_line(
         *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
         *_guest(media.guest, name),
         *_disk(media.disk),
+        *_seed(media.seed),
     ]
 
 
@@ -169,6 +172,13 @@ def _disk(disk: Disk | None) -> tuple[str, ...]:
     }
     # The first place is that of a kernel, if one is given.
     return "-blockdev", json.dumps(overlay), "-device", "virtio-blk-pci,drive=disk0,bootindex=1"
+
+
+def _seed(seed: Path | None) -> tuple[str, ...]:
+    if seed is None:
+        return ()
+    disc = {"driver": "raw", "node-name": "seed0", "read-only": True, "file": _file(str(seed), writable=False)}
+    return "-blockdev", json.dumps(disc), "-device", "ide-cd,bus=ide.0,drive=seed0"
 
 
 def _file(path: str, *, writable: bool) -> dict[str, Any]:

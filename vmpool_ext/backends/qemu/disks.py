@@ -57,7 +57,12 @@ class Disks:
     def remove(self, vm: str) -> None:
         """Remove everything of a VM."""
         self.discard(vm)
+        self.seed(vm).unlink(missing_ok=True)
         self._remove_drafts(vm)
+
+    def seed(self, vm: str) -> Path:
+        """Tell where the VM's seed for cloud-init is."""
+        return self._path(vm, ".iso")
 
     def _make(self, vm: str, base: Base) -> Disk:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

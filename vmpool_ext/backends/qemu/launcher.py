@@ -20,12 +20,14 @@ from vmpool_ext.backends.qemu.machine import Machine
 from vmpool_ext.backends.qemu.places import Places, prepare_run_dir, short_name
 from vmpool_ext.backends.qemu.process import Process, Record, find, find_program, last_words, spawn
 from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
+from vmpool_ext.backends.qemu.seed import seed_files, write_seed
 from vmpool_ext.backends.resources import POOL_KIND, vm_from_resource
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from vmpool_ext.backends.qemu.disks import Disk
     from vmpool_ext.backends.qemu.store import Stored
     from vmpool_ext.backends.resources import Resource
 
@@ -181,7 +183,15 @@ class Launcher:
         name = resource["metadata"]["name"]
         guest, image = self._image(resource), image_of(resource, pools)
         disk = self._disks.prepare(name, image) if image else None
-        return Media(guest, disk)
+        return Media(guest, disk, self._seed(resource, disk))
+
+    def _seed(self, resource: Resource, disk: Disk | None) -> Path | None:
+        path = self._disks.seed(resource["metadata"]["name"])
+        if files := seed_files(resource, disk.identity if disk else ""):
+            write_seed(path, files)
+            return path
+        path.unlink(missing_ok=True)
+        return None
 
     def _program(self) -> str:
         wanted = self._settings.program
