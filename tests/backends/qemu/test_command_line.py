@@ -208,7 +208,7 @@ def test_whatever_a_folder_is_called_its_sockets_are_in_it(folder):
     argv = command_line(a_vm_resource(), places, "qemu", TCG, DEMO)
 
     paths = [part for _, given_ in options(argv) if given_ for part in settings(given_) if ".sock" in part]
-    assert paths == [f"path={places.qmp}", f"path={places.agent}", f"unix:{places.vnc}"]
+    assert paths == [f"path={places.qmp}", f"path={places.agent}", f"path={places.tty}", f"unix:{places.vnc}"]
 
 
 def test_a_guest_annotation_is_no_option():

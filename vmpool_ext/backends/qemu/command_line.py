@@ -82,7 +82,7 @@ def command_line(
         *_monitor(places),
         *_agent(places),
         *("-device", "virtio-rng-pci"),
-        *("-chardev", f"file,id=serial0,path={option_value(places.serial)}", "-serial", "chardev:serial0"),
+        *_serial(places),
         *("-display", "none", "-device", "VGA", "-vnc", f"unix:{option_value(places.vnc)},password=on"),
         *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
         *_guest(media.guest, name),
@@ -146,6 +146,12 @@ def _agent(places: Places) -> tuple[str, ...]:
     chardev = f"socket,id={AGENT},path={option_value(places.agent)},server=on,wait=off"
     port = f"virtserialport,id=channel1,name=org.jdrupes.vmop_agent.0,chardev={AGENT}"
     return "-device", "virtio-serial-pci", "-chardev", chardev, "-device", port
+
+
+def _serial(places: Places) -> tuple[str, ...]:
+    # Not a file: a guest could fill the host's disk while no server looks. What nobody reads here is dropped.
+    chardev = f"socket,id=serial0,path={option_value(places.tty)},server=on,wait=off"
+    return "-chardev", chardev, "-serial", "chardev:serial0"
 
 
 def _guest(image: GuestImage | None, name: str) -> tuple[str, ...]:

@@ -172,6 +172,7 @@ class Launcher:
             argv = command_line(resource, places, program, accelerator, media)
             prepare_run_dir(self._settings.run_dir)
             places.directory.mkdir(mode=0o700, exist_ok=True)
+            places.serial.unlink(missing_ok=True)
             return spawn(argv, name, places, self._record(name))
         except (InvalidDefinition, BackendUnavailable) as error:
             raise StartFailed(str(error)) from error
