@@ -69,6 +69,13 @@ def test_without_an_image_there_is_nothing_to_boot():
     assert not {"-kernel", "-initrd", "-append"} & set(argv)
 
 
+def test_disks_that_only_vm_operator_has_are_left_out():
+    volume = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "40Gi"}}}}}
+    definition = a_vm_resource(disks=[volume, {"cdrom": {"image": "/etc/shadow"}}])
+
+    assert command_line(definition, PLACES, "qemu", TCG, DEMO) == PLAIN
+
+
 def of_disk(overlay="/disks/vm.qcow2", base="/images/base", kind="qcow2"):
     return Media(disk=Disk(Path(overlay), Base(base, kind, 1, 1), "one"))
 

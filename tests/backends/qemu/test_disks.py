@@ -140,19 +140,30 @@ async def test_an_image_that_was_changed_is_told_before_it_spoils_the_disk(servi
         assert await booted(backend, seen, home) == "boot 2\n"
 
 
-async def test_another_image_needs_another_disk(serving, home):
-    one, other = a_counting_image(home), a_counting_image(home, name="other")
+async def test_a_new_image_is_for_the_next_disk(serving, home):
+    """Whoever has a VM of the pool does not lose it because the pool has got a new image."""
+    old, new = a_counting_image(home), a_counting_image(home, name="new", booted=5)
     async with serving() as backend, watching(backend) as seen:
-        await backend.apply(a_vm_with(one))
+        await backend.apply(a_vm_with(old))
         await booted(backend, seen, home)
-        await backend.apply(a_vm_with(other))
+        await backend.apply(a_vm_with(new))
+
+        assert await booted(backend, seen, home) == "boot 2\n"
+        await launcher(backend).discard(VM)
+        assert await booted(backend, seen, home) == "boot 6\n"
+
+
+async def test_an_image_that_is_gone_is_told(serving, home):
+    old, new = a_counting_image(home), a_counting_image(home, name="new")
+    async with serving() as backend, watching(backend) as seen:
+        await backend.apply(a_vm_with(old))
+        await booted(backend, seen, home)
+        await backend.apply(a_vm_with(new))
+        old.unlink()
 
         await start(backend, seen)
 
-        message = (await failed(seen)).running.message
-        assert f"begun on the image {one}, not on {other}" in message
-        await launcher(backend).discard(VM)
-        assert await booted(backend, seen, home) == "boot 1\n"
+        assert f"The image {old} cannot be read: No such file" in (await failed(seen)).running.message
 
 
 async def test_pools_that_do_not_agree_on_an_image_are_told(serving, home):

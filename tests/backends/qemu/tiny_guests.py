@@ -48,10 +48,10 @@ _CHATTING = (
 )
 
 
-def a_counting_image(folder, kind="raw", name="base"):
-    """Give the path of a base image that was never booted."""
+def a_counting_image(folder, kind="raw", name="base", booted=0):
+    """Give the path of a base image that was never booted; or that often before it was made one."""
     raw = folder / f"{name}.raw"
-    raw.write_bytes(_bootable(_bytes(_COUNTING) + _WORDS))
+    raw.write_bytes(_bootable(_bytes(_COUNTING) + _WORDS, bytes([booted])))
     if kind == "raw":
         return raw
     image = folder / f"{name}.{kind}"
@@ -83,5 +83,5 @@ def _bytes(code):
     return bytes.fromhex("".join(code))
 
 
-def _bootable(code):
-    return (code.ljust(510, b"\0") + b"\x55\xaa").ljust(_SIZE, b"\0")
+def _bootable(code, second_sector=b""):
+    return (code.ljust(510, b"\0") + b"\x55\xaa" + second_sector).ljust(_SIZE, b"\0")

@@ -37,10 +37,11 @@ class Disks:
         self._directory = directory
 
     def prepare(self, vm: str, image: Path) -> Disk:
-        """Give the VM's disk, made if it has none; `InvalidDefinition` if its base is not what it was."""
+        """Give the VM's disk, made on this image if it has none; `InvalidDefinition` if its base is not what it was."""
         if self.has_overlay(vm):
+            # Made on another image, it stays on that: a pool's new image is for its next disks.
             disk = self._read(vm)
-            _require_unchanged(disk.base, image)
+            _require_unchanged(disk.base)
             return disk
         return self._make(vm, images.inspect(image))
 
@@ -109,17 +110,12 @@ class Disks:
         return (self._directory / f"{short_name(vm)}{suffix}").absolute()
 
 
-def _require_unchanged(base: Base, image: Path) -> None:
-    """An overlay holds what differs from its base: on another one it is garbage."""
-    if base.path != str(image):
+def _require_unchanged(base: Base) -> None:
+    """An overlay holds what differs from its base: on a changed one it is garbage."""
+    if images.stamp(Path(base.path)) != (base.size, base.modified):
         message = (
-            f"The VM's disk was begun on the image {base.path}, not on {image}: name that one again, {_BEGIN_ANEW}."
-        )
-        raise InvalidDefinition(message)
-    if images.stamp(image) != (base.size, base.modified):
-        message = (
-            f"The image {image} was changed since the VM's disk was begun on it: put it back as it was, {_BEGIN_ANEW}. "
-            "A new version of an image needs a new name."
+            f"The image {base.path} was changed since the VM's disk was begun on it: put it back as it was, "
+            f"{_BEGIN_ANEW}. A new version of an image needs a new name."
         )
         raise InvalidDefinition(message)
 

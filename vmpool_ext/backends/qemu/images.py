@@ -74,7 +74,7 @@ def stamp(path: Path) -> tuple[int, int]:
         finally:
             os.close(file)
     except OSError as error:
-        message = f"The image {path} cannot be read: {error.strerror}. Mend the annotation {IMAGE_ANNOTATION}."
+        message = f"The image {path} cannot be read: {error.strerror}. Put it there, or mend the annotation {IMAGE_ANNOTATION}."
         raise InvalidDefinition(message) from error
     if not stat.S_ISREG(found.st_mode):
         message = f"The image {path} is not a file. Mend the annotation {IMAGE_ANNOTATION}."
