@@ -2,16 +2,24 @@
 
 import json
 import os
+import re
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.backends.qemu.definitions import a_pool_resource, a_vm_resource
 from tests.backends.qemu.tiny_guests import a_counting_image, with_image
 from vmpool_ext.backends.qemu import qemu_img
-from vmpool_ext.backends.qemu.images import image_of, inspect
+from vmpool_ext.backends.qemu.command_line import size_of
+from vmpool_ext.backends.qemu.images import IMAGE_ANNOTATION, image_of, inspect
+from vmpool_ext.backends.qemu.seed import seed_files
+from vmpool_ext.backends.resources import pool_from_resource, vm_from_resource
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
+
+PAGE = Path(__file__).parents[3] / "docs" / "images-and-disks.md"
 
 
 def qemu_img_makes(*arguments):
@@ -136,3 +144,19 @@ def test_qemu_img_is_told_none_of_the_servers_secrets(tmp_path, monkeypatch):
 def a_file(folder):
     (folder / "file").touch()
     return folder / "file"
+
+
+def test_the_example_in_the_documentation_is_what_it_says():
+    [example] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+    pool, vm = yaml.safe_load_all(textwrap.dedent(example))
+
+    assert image_of(vm, [pool]) == Path("/home/ann/vm-images/lab-1.qcow2")
+    assert yaml.safe_load(seed_files(vm, "")["user-data"])["users"][0]["name"] == "lab"
+    assert size_of(vm).mebibytes == 4096
+    assert pool_from_resource(pool, 1).misconfigured is None
+    assert vm_from_resource(vm, 1).pools == {pool_from_resource(pool, 1).name}
+
+
+def test_the_annotation_in_the_documentation_is_the_one_that_is_read():
+    assert f"{IMAGE_ANNOTATION}: " in PAGE.read_text()
