@@ -1,13 +1,14 @@
 """What guests say on their serial ports fills no disk."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tests.backends.contract import PATIENCE, watching
-from tests.backends.qemu.machines import processes, says, started
-from tests.backends.qemu.tiny_guests import a_chatting_image, a_vm_with
+from tests.backends.qemu.machines import VM, processes, says, start, started
+from tests.backends.qemu.tiny_guests import a_chatting_image, a_counting_image, a_vm_with
 from vmpool_ext.backends.qemu.places import Places
 from vmpool_ext.backends.qemu.serial_log import KEPT, LONGEST, record
 
@@ -59,10 +60,18 @@ async def test_a_full_disk_does_not_hold_a_guest_up(line, home):
     await line(b"x" * 2 * LONGEST)
 
 
-async def test_a_machine_without_such_a_line_is_not_heard(home):
-    await record(Places(home))
+async def test_a_guest_is_heard_from_its_first_word_on_whatever_its_server_has_to_wait_for(serving, home):
+    """As for a disk that is slow to take that the machine runs: the guest does not wait for it."""
+    async with serving() as backend, watching(backend) as seen:
+        await backend.apply(a_vm_with(a_counting_image(home)))
+        other = sqlite3.connect(home / "state" / "store.sqlite", isolation_level=None)
+        await start(backend, seen)
+        await seen.vm(VM, lambda vm: vm.running.reason == "RunnerStarted")
 
-    assert not Places(home).serial.exists()
+        other.execute("BEGIN IMMEDIATE")
+
+        assert await says(home, "\n") == "boot 1\n"
+        other.close()
 
 
 async def test_a_guest_that_never_falls_silent_fills_no_disk(serving, home):

@@ -6,7 +6,6 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
-from vmpool_ext.backends.qemu import serial_log
 from vmpool_ext.backends.qemu.agent import GREETING, Caller
 from vmpool_ext.backends.qemu.qmp import MonitorError
 
@@ -37,8 +36,6 @@ class Attendant:
     async def attend(self) -> None:
         """Listen until the machine is off."""
         async with asyncio.TaskGroup() as group:
-            # It ends by itself, when the machine's last words are written down.
-            group.create_task(serial_log.record(self._machine.places))
             caller = Caller(self._machine, self._greeted, self._hear_agent)
             helpers = [group.create_task(caller.call()), group.create_task(self._time_boot())]
             await self._hear_monitor()

@@ -21,6 +21,7 @@ from vmpool_ext.backends.qemu.places import Places, prepare_run_dir, short_name
 from vmpool_ext.backends.qemu.process import Process, Record, find, find_program, last_words, spawn
 from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
 from vmpool_ext.backends.qemu.seed import seed_files, write_seed
+from vmpool_ext.backends.qemu.serial_log import record
 from vmpool_ext.backends.resources import POOL_KIND, vm_from_resource
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
 
@@ -142,6 +143,17 @@ class Launcher:
         return [stored.resource for stored in found if stored and stored.resource]
 
     async def _control(self, process: Process, places: Places, within: float) -> Machine:
+        # Heard from the first word on: a guest is up before its machine is written down.
+        hearing = asyncio.create_task(record(places), name="vmpool serial log")
+        try:
+            monitor = await self._connect(process, places, within)
+        except BaseException:
+            hearing.cancel()
+            await asyncio.wait({hearing})
+            raise
+        return Machine(process, monitor, places, hearing)
+
+    async def _connect(self, process: Process, places: Places, within: float) -> Qmp:
         """Connect to the monitor while the process lives."""
         connecting = asyncio.ensure_future(Qmp.connect(places.qmp, within))
         try:
@@ -154,7 +166,7 @@ class Launcher:
         if connecting.cancelled():
             message = "QEMU ended"
             raise MonitorError(message)
-        return Machine(process, connecting.result(), places)
+        return connecting.result()
 
     async def _why_no_answer(self, process: Process, name: str) -> str:
         if not process.exited.done():

@@ -1,4 +1,4 @@
-"""What a guest says on its first serial port: heard while a server attends to it, and only the last of it kept.
+"""What a guest says on its first serial port: heard while a server is there, and only the last of it kept.
 
 QEMU drops what nobody hears, so that no guest can fill a disk, whether a server is there or not.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from vmpool_ext.backends.qemu.qmp import connected_socket
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,10 +25,9 @@ _AT_ONCE = 2**16
 
 
 async def record(places: Places) -> None:
-    """Write down what the guest says, until its machine ends."""
-    # One that an earlier version started has no such line: it is not heard until it is started again.
+    """Write down what the guest says, from when there is somebody to hear until its machine ends."""
     with suppress(OSError):
-        reader, writer = await asyncio.open_unix_connection(places.tty)
+        reader, writer = await asyncio.open_unix_connection(sock=await connected_socket(places.tty))
         try:
             while said := await reader.read(_AT_ONCE):
                 await asyncio.to_thread(_write, places.serial, said)
