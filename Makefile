@@ -85,7 +85,7 @@ ln -s $(CURDIR)/vmpool_ext/labextension $(LINK)
 endef
 
 $(VENV)/.run-ready: $(BUNDLE) pyproject.toml constraints.txt
-	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86
+	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v qemu-img" qemu-utils
 	@echo "==> Installing Python packages"
 	@$(call install,qemu$(,)lab)
 	@touch $@
@@ -96,5 +96,5 @@ $(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/.dev-ready
-	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v chromium" chromium
+	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v qemu-img" qemu-utils "command -v chromium" chromium
 	@touch $@

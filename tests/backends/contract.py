@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.builders import a_user
-from vmpool_ext.broker.ports import Behind, Listed, VmChanged
+from vmpool_ext.broker.ports import Behind, Listed, VmChanged, VmDeleted
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
 
@@ -45,6 +45,8 @@ class Watching:
             self.versions.append(event.vm.version)
         elif isinstance(event, Behind):
             self.behind = event
+        elif isinstance(event, VmDeleted):
+            del self.vms[event.name]
         return event
 
     async def until(self, holds):

@@ -26,22 +26,27 @@ def an_empty_vm(**vm):
     return a_vm_resource(VM, guest=None, **{"powerdownTimeout": 0, **vm})
 
 
-async def start(backend, seen):
-    return await want(backend, seen, RequestedState.RUNNING)
+async def start(backend, seen, name=VM):
+    return await want(backend, seen, RequestedState.RUNNING, name)
 
 
-async def want(backend, seen, state):
+async def want(backend, seen, state, name=VM):
     """As a user does: whoever was too late looks again."""
     while True:
         try:
-            return await backend.request_state(await seen.vm(VM), state)
+            return await backend.request_state(await seen.vm(name), state)
         except AssignmentConflict:
             await seen.next()
 
 
-async def started(backend, seen):
-    await start(backend, seen)
-    return await seen.vm(VM, lambda vm: vm.running)
+async def started(backend, seen, name=VM):
+    await start(backend, seen, name)
+    return await seen.vm(name, lambda vm: vm.running)
+
+
+async def stopped(backend, seen, name=VM):
+    await want(backend, seen, RequestedState.STOPPED, name)
+    return await seen.vm(name, lambda vm: not vm.running)
 
 
 def want_to_run(path):
@@ -80,6 +85,19 @@ def a_program(home, script):
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
     return str(program)
+
+
+async def says(home, words, name=VM):
+    """Wait until the VM's serial log has these words in it, and give all of it."""
+    log = home / "run" / short_name(name) / "serial.log"
+    async with asyncio.timeout(PATIENCE):
+        while words not in (said := await asyncio.to_thread(_read, log)):  # noqa: ASYNC110  # the guest says when
+            await asyncio.sleep(0.01)
+    return said
+
+
+def _read(log):
+    return log.read_text() if log.exists() else ""
 
 
 async def until_it_has(backend, ask):

@@ -112,6 +112,7 @@ async def _run(way, options):
     path = Path(monitor.partition("path=")[2].partition(",")[0])
     agent = _Agent()
     await asyncio.start_unix_server(agent.serve, path.with_name("agent.sock"))
+    await asyncio.start_unix_server(lambda reader, _: reader.read(), path.with_name("tty.sock"))
     server = await asyncio.start_unix_server(_Monitor(way, path.with_name("asked"), agent).serve, path)
     await server.serve_forever()
 

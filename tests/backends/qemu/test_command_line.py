@@ -1,5 +1,6 @@
 """A definition in QEMU's words."""
 
+import json
 import string
 from pathlib import Path
 
@@ -11,19 +12,22 @@ from tests.backends.qemu.definitions import a_vm_resource
 from vmpool_ext.backends.qemu.accelerator import TCG
 from vmpool_ext.backends.qemu.command_line import (
     GUEST_ANNOTATION,
+    Media,
     command_line,
     guest_of,
     parse_quantity,
     powerdown_timeout,
     size_of,
 )
+from vmpool_ext.backends.qemu.disks import Disk
 from vmpool_ext.backends.qemu.guest_image import GuestImage
+from vmpool_ext.backends.qemu.images import IMAGE_ANNOTATION, Base, image_of
 from vmpool_ext.backends.qemu.places import Places
 from vmpool_ext.domain.errors import InvalidDefinition
 
-IMAGE = GuestImage(Path("/cache/vmlinuz"), Path("/cache/initrd.img"))
+DEMO = Media(guest=GuestImage(Path("/cache/vmlinuz"), Path("/cache/initrd.img")))
 PLACES = Places(Path("/run/vm"))
-PLAIN = command_line(a_vm_resource(), PLACES, "qemu", TCG, IMAGE)
+PLAIN = command_line(a_vm_resource(), PLACES, "qemu", TCG, DEMO)
 
 
 def options(argv):
@@ -60,9 +64,56 @@ def test_the_demo_guest_is_booted_from_its_image():
 
 
 def test_without_an_image_there_is_nothing_to_boot():
-    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, None)
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media())
 
     assert not {"-kernel", "-initrd", "-append"} & set(argv)
+
+
+def test_disks_that_only_vm_operator_has_are_left_out():
+    volume = {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "40Gi"}}}}}
+    definition = a_vm_resource(disks=[volume, {"cdrom": {"image": "/etc/shadow"}}])
+
+    assert command_line(definition, PLACES, "qemu", TCG, DEMO) == PLAIN
+
+
+def of_disk(overlay="/disks/vm.qcow2", base="/images/base", kind="qcow2"):
+    return Media(disk=Disk(Path(overlay), Base(base, kind, 1, 1), "one"))
+
+
+def test_the_format_of_a_disk_is_said_and_never_guessed():
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, of_disk(kind="raw"))
+
+    disk = json.loads(value(argv, "-blockdev"))
+    assert (disk["driver"], disk["file"]["filename"]) == ("qcow2", "/disks/vm.qcow2")
+    assert (disk["backing"]["driver"], disk["backing"]["file"]["filename"]) == ("raw", "/images/base")
+
+
+@pytest.mark.parametrize("kind", ["raw", "qcow2"])
+def test_a_base_is_only_read_and_what_it_says_of_others_is_not_followed(kind):
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, of_disk(kind=kind))
+
+    disk = json.loads(value(argv, "-blockdev"))
+    base = disk["backing"]
+    assert base["read-only"]
+    assert base["file"]["read-only"]
+    assert base.get("backing", "nothing to follow") == {"raw": "nothing to follow", "qcow2": None}[kind]
+    assert {disk["file"]["locking"], base["file"]["locking"]} == {"on"}
+
+
+def test_a_disk_gives_back_what_the_guest_does_not_need():
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, of_disk())
+
+    disk = json.loads(value(argv, "-blockdev"))
+    assert (disk["discard"], disk["detect-zeroes"]) == ("unmap", "unmap")
+    assert ("-device", "virtio-blk-pci,drive=disk0,bootindex=1") in options(argv)
+
+
+def test_a_seed_is_a_disc_that_cannot_be_written():
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(seed=Path("/disks/vm.iso")))
+
+    seed = json.loads(value(argv, "-blockdev"))
+    assert (seed["driver"], seed["read-only"], seed["file"]["read-only"]) == ("raw", True, True)
+    assert ("-device", "ide-cd,bus=ide.0,drive=seed0") in options(argv)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +192,7 @@ def test_whatever_a_definition_says_the_options_are_the_same(name, vm):
     definition = a_vm_resource(name)
     definition["spec"]["vm"] = vm
     try:
-        argv = command_line(definition, PLACES, "qemu", TCG, IMAGE)
+        argv = command_line(definition, PLACES, "qemu", TCG, DEMO)
     except InvalidDefinition:
         return
 
@@ -161,10 +212,10 @@ def test_whatever_a_definition_says_the_options_are_the_same(name, vm):
 def test_whatever_a_folder_is_called_its_sockets_are_in_it(folder):
     places = Places(Path("/", folder.replace("/", "_")))
 
-    argv = command_line(a_vm_resource(), places, "qemu", TCG, IMAGE)
+    argv = command_line(a_vm_resource(), places, "qemu", TCG, DEMO)
 
     paths = [part for _, given_ in options(argv) if given_ for part in settings(given_) if ".sock" in part]
-    assert paths == [f"path={places.qmp}", f"path={places.agent}", f"unix:{places.vnc}"]
+    assert paths == [f"path={places.qmp}", f"path={places.agent}", f"path={places.tty}", f"unix:{places.vnc}"]
 
 
 def test_a_guest_annotation_is_no_option():
@@ -173,3 +224,34 @@ def test_a_guest_annotation_is_no_option():
 
     with pytest.raises(InvalidDefinition):
         guest_of(definition)
+
+
+paths = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1).map(
+    "/{}".format
+)
+
+
+@given(overlay=paths, base=paths, seed=paths)
+def test_whatever_files_are_called_they_are_only_files(overlay, base, seed):
+    disk = of_disk(overlay, base).disk
+
+    argv = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(disk=disk, seed=Path(seed)))
+
+    plain = command_line(a_vm_resource(guest=None), PLACES, "qemu", TCG, Media(disk=of_disk().disk, seed=Path("/seed")))
+    assert [option for option, _ in options(argv)] == [option for option, _ in options(plain)]
+    first, second = (json.loads(given_) for option, given_ in options(argv) if option == "-blockdev")
+    named = [first["file"]["filename"], first["backing"]["file"]["filename"], second["file"]["filename"]]
+    assert named == [str(Path(overlay)), base, str(Path(seed))]
+    assert all(given_.startswith("{") for option, given_ in options(argv) if option == "-blockdev")
+
+
+@given(image=hostile | scalars | st.lists(hostile, max_size=2))
+def test_an_image_is_an_absolute_path_or_refused(image):
+    definition = a_vm_resource()
+    definition["metadata"]["annotations"][IMAGE_ANNOTATION] = image
+    try:
+        path = image_of(definition, [])
+    except InvalidDefinition:
+        return
+
+    assert path is None if image is None else path.is_absolute()

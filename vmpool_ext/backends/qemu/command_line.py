@@ -6,6 +6,7 @@ paths commas are doubled, as QEMU asks for it.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from vmpool_ext.domain.errors import InvalidDefinition
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vmpool_ext.backends.qemu.disks import Disk
     from vmpool_ext.backends.qemu.guest_image import GuestImage
     from vmpool_ext.backends.qemu.places import Places
 
@@ -55,8 +57,18 @@ class Size:
     mebibytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a machine has to boot from."""
+
+    guest: GuestImage | None = None
+    disk: Disk | None = None
+    seed: Path | None = None
+    """The CD for cloud-init."""
+
+
 def command_line(
-    resource: Mapping[str, Any], places: Places, program: str, accelerator: tuple[str, ...], image: GuestImage | None
+    resource: Mapping[str, Any], places: Places, program: str, accelerator: tuple[str, ...], media: Media
 ) -> list[str]:
     """Give the arguments that start the VM, or raise `InvalidDefinition`."""
     name = check_name(resource["metadata"]["name"])
@@ -70,10 +82,12 @@ def command_line(
         *_monitor(places),
         *_agent(places),
         *("-device", "virtio-rng-pci"),
-        *("-chardev", f"file,id=serial0,path={option_value(places.serial)}", "-serial", "chardev:serial0"),
+        *_serial(places),
         *("-display", "none", "-device", "VGA", "-vnc", f"unix:{option_value(places.vnc)},password=on"),
         *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
-        *_boot(image, name),
+        *_guest(media.guest, name),
+        *_disk(media.disk),
+        *_seed(media.seed),
     ]
 
 
@@ -134,12 +148,48 @@ def _agent(places: Places) -> tuple[str, ...]:
     return "-device", "virtio-serial-pci", "-chardev", chardev, "-device", port
 
 
-def _boot(image: GuestImage | None, name: str) -> tuple[str, ...]:
+def _serial(places: Places) -> tuple[str, ...]:
+    # Not a file: a guest could fill the host's disk while no server looks. What nobody reads here is dropped.
+    chardev = f"socket,id=serial0,path={option_value(places.tty)},server=on,wait=off"
+    return "-chardev", chardev, "-serial", "chardev:serial0"
+
+
+def _guest(image: GuestImage | None, name: str) -> tuple[str, ...]:
     if image is None:
         return ()
     append = f"console=ttyS0 console=tty0 quiet loglevel=3 vm.name={name}"
     # Absolute, so that no path is taken for an option.
     return "-kernel", str(image.kernel.absolute()), "-initrd", str(image.initrd.absolute()), "-append", append
+
+
+def _disk(disk: Disk | None) -> tuple[str, ...]:
+    if disk is None:
+        return ()
+    # All is said here: QEMU neither guesses a format nor follows what an image says of others.
+    below = {"backing": None} if disk.base.format == "qcow2" else {}
+    base = {"driver": disk.base.format, "read-only": True, "file": _file(disk.base.path, writable=False), **below}
+    overlay = {
+        "driver": "qcow2",
+        "node-name": "disk0",
+        "file": _file(str(disk.overlay), writable=True),
+        "backing": base,
+        "discard": "unmap",
+        "detect-zeroes": "unmap",
+    }
+    # The first place is that of a kernel, if one is given.
+    return "-blockdev", json.dumps(overlay), "-device", "virtio-blk-pci,drive=disk0,bootindex=1"
+
+
+def _seed(seed: Path | None) -> tuple[str, ...]:
+    if seed is None:
+        return ()
+    disc = {"driver": "raw", "node-name": "seed0", "read-only": True, "file": _file(str(seed), writable=False)}
+    return "-blockdev", json.dumps(disc), "-device", "ide-cd,bus=ide.0,drive=seed0"
+
+
+def _file(path: str, *, writable: bool) -> dict[str, Any]:
+    # Locked, so that nobody writes what another reads.
+    return {"driver": "file", "filename": path, "read-only": not writable, "locking": "on"}
 
 
 def _topology(vm: Mapping[str, Any]) -> tuple[str, int]:

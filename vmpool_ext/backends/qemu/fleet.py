@@ -37,7 +37,7 @@ class Fleet:
         self._ledger = ledger
         self._clock = clock
         self._settings = settings
-        self._launcher = Launcher(settings)
+        self._launcher = Launcher(settings, ledger.get)
         self._followers: dict[str, Follower] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._watching: asyncio.Task[None] | None = None

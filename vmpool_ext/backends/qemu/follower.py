@@ -239,6 +239,7 @@ class Follower:
 
     async def _remove(self, version: int) -> None:
         try:
+            await self._launcher.remove_disk(self._vm)
             await self._ledger.delete(VM_KIND, self._vm, version)
         except AssignmentConflict:
             _log.info("vm %s: changed while it was being deleted: looked at again", self._vm)

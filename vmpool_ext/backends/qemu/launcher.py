@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,18 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmpool_ext.backends.qemu.accelerator import accelerator_options
-from vmpool_ext.backends.qemu.command_line import command_line, guest_of
+from vmpool_ext.backends.qemu.command_line import Media, command_line, guest_of
+from vmpool_ext.backends.qemu.disks import Disks
 from vmpool_ext.backends.qemu.guest_image import GuestImage, find_image
+from vmpool_ext.backends.qemu.images import image_of
 from vmpool_ext.backends.qemu.machine import Machine
 from vmpool_ext.backends.qemu.places import Places, prepare_run_dir, short_name
 from vmpool_ext.backends.qemu.process import Process, Record, find, find_program, last_words, spawn
 from vmpool_ext.backends.qemu.qmp import MonitorError, Qmp
+from vmpool_ext.backends.qemu.seed import seed_files, write_seed
+from vmpool_ext.backends.qemu.serial_log import record
+from vmpool_ext.backends.resources import POOL_KIND, vm_from_resource
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from vmpool_ext.backends.qemu.disks import Disk
+    from vmpool_ext.backends.qemu.store import Stored
     from vmpool_ext.backends.resources import Resource
+
+    Lookup = Callable[[str, str], Awaitable[Stored | None]]
 
 _T = TypeVar("_T")
 
@@ -49,13 +59,19 @@ class Settings:
 class Launcher:
     """Makes machines of definitions."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, look_up: Lookup) -> None:
         self._settings = settings
+        self._look_up = look_up
+        self._disks = Disks(settings.state_dir / "disks")
+        self._in_hand: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Of a VM whose disk is being given to a machine, or taken away."""
 
     async def launch(self, resource: Resource) -> Machine:
         """Start the VM's machine, or raise `StartFailed` and leave nothing running."""
         name = resource["metadata"]["name"]
-        process = Process(await _to_the_end(partial(self._spawn, resource), os.close))
+        pools = await self._pools(resource)
+        async with self._in_hand[name]:
+            process = Process(await _to_the_end(partial(self._spawn, resource, pools), os.close))
         try:
             return await self._control(process, self._places(name), self._settings.start_timeout)
         except MonitorError:
@@ -87,11 +103,57 @@ class Launcher:
         with suppress(OSError):
             await asyncio.to_thread(self._record(name).unlink)
 
+    async def has_overlay(self, name: str) -> bool:
+        """Whether the VM was started since its disk was made anew."""
+        return await asyncio.to_thread(self._disks.has_overlay, name)
+
+    async def discard(self, name: str) -> None:
+        """Take the VM's disk away, so that the next start makes a fresh one; `BackendUnavailable` while it is on."""
+        await self._take_away(name, self._disks.discard)
+
+    async def remove_disk(self, name: str) -> None:
+        """Remove the disk of a VM that is going, and its seed; `BackendUnavailable` while it is on."""
+        await self._take_away(name, self._disks.remove)
+
     async def last_words(self, name: str) -> str:
         """Give the end of what the VM's QEMU said."""
         return await asyncio.to_thread(last_words, self._places(name).output)
 
+    async def _take_away(self, name: str, take_away: Callable[[str], None]) -> None:
+        def if_off() -> None:
+            if found := self._find(name):
+                os.close(found[0])
+                message = f'The disk of the VM "{name}" is in use: stop the VM first.'
+                raise BackendUnavailable(message)
+            try:
+                take_away(name)
+            except OSError as error:
+                message = f'The disk of the VM "{name}" cannot be removed: {error}.'
+                raise BackendUnavailable(message) from error
+
+        async with self._in_hand[name]:
+            await _to_the_end(if_off, lambda _: None)
+
+    async def _pools(self, vm: Resource) -> list[Resource]:
+        names = sorted(vm_from_resource(vm, 0).pools)
+        try:
+            found = [await self._look_up(POOL_KIND, name) for name in names]
+        except BackendUnavailable as error:
+            raise StartFailed(str(error)) from error
+        return [stored.resource for stored in found if stored and stored.resource]
+
     async def _control(self, process: Process, places: Places, within: float) -> Machine:
+        # Heard from the first word on: a guest is up before its machine is written down.
+        hearing = asyncio.create_task(record(places), name="vmpool serial log")
+        try:
+            monitor = await self._connect(process, places, within)
+        except BaseException:
+            hearing.cancel()
+            await asyncio.wait({hearing})
+            raise
+        return Machine(process, monitor, places, hearing)
+
+    async def _connect(self, process: Process, places: Places, within: float) -> Qmp:
         """Connect to the monitor while the process lives."""
         connecting = asyncio.ensure_future(Qmp.connect(places.qmp, within))
         try:
@@ -104,7 +166,7 @@ class Launcher:
         if connecting.cancelled():
             message = "QEMU ended"
             raise MonitorError(message)
-        return Machine(process, connecting.result(), places)
+        return connecting.result()
 
     async def _why_no_answer(self, process: Process, name: str) -> str:
         if not process.exited.done():
@@ -113,13 +175,16 @@ class Launcher:
         process.close()
         return f"{process.exited.result()}: {await self.last_words(name) or 'it did not say why'}"
 
-    def _spawn(self, resource: Resource) -> int:
+    def _spawn(self, resource: Resource, pools: list[Resource]) -> int:
         name = resource["metadata"]["name"]
         places = self._places(name)
         try:
-            argv = self._command_line(resource, places)
+            accelerator = accelerator_options(self._settings.accelerator)
+            program, media = self._program(), self._media(resource, pools)
+            argv = command_line(resource, places, program, accelerator, media)
             prepare_run_dir(self._settings.run_dir)
             places.directory.mkdir(mode=0o700, exist_ok=True)
+            places.serial.unlink(missing_ok=True)
             return spawn(argv, name, places, self._record(name))
         except (InvalidDefinition, BackendUnavailable) as error:
             raise StartFailed(str(error)) from error
@@ -127,9 +192,19 @@ class Launcher:
             message = f"QEMU cannot be started: {error}."
             raise StartFailed(message) from error
 
-    def _command_line(self, resource: Resource, places: Places) -> list[str]:
-        accelerator = accelerator_options(self._settings.accelerator)
-        return command_line(resource, places, self._program(), accelerator, self._image(resource))
+    def _media(self, resource: Resource, pools: list[Resource]) -> Media:
+        name = resource["metadata"]["name"]
+        guest, image = self._image(resource), image_of(resource, pools)
+        disk = self._disks.prepare(name, image) if image else None
+        return Media(guest, disk, self._seed(resource, disk))
+
+    def _seed(self, resource: Resource, disk: Disk | None) -> Path | None:
+        path = self._disks.seed(resource["metadata"]["name"])
+        if files := seed_files(resource, disk.identity if disk else ""):
+            write_seed(path, files)
+            return path
+        path.unlink(missing_ok=True)
+        return None
 
     def _program(self) -> str:
         wanted = self._settings.program

@@ -22,6 +22,9 @@ _PRESS_AT_LEAST_EVERY = 30
 _QUIT_WITHIN = 5
 """Seconds that QEMU itself is given to end."""
 
+_LAST_WORDS_WITHIN = 1
+"""Seconds between the end of the process and that of its lines."""
+
 _PASSWORD_LASTS = 10
 """Seconds."""
 
@@ -29,11 +32,12 @@ _PASSWORD_LASTS = 10
 class Machine:
     """One QEMU process under control."""
 
-    def __init__(self, process: Process, monitor: Qmp, places: Places) -> None:
+    def __init__(self, process: Process, monitor: Qmp, places: Places, hearing: asyncio.Task[None]) -> None:
         self.process = process
         self.monitor = monitor
         self.places = places
         self.agent = Conversation()
+        self._hearing = hearing
         self.why_shut_down: str | None = None
         """QEMU's word for why it ends, once it has said it."""
         self.why_given_up: str | None = None
@@ -113,6 +117,11 @@ class Machine:
     async def let_go(self) -> None:
         """Disconnect; the machine stays as it is."""
         await self.monitor.close()
+        if self.is_off:
+            # What the guest said last is still being heard.
+            await asyncio.wait({self._hearing}, timeout=_LAST_WORDS_WITHIN)
+        self._hearing.cancel()
+        await asyncio.wait({self._hearing})
         self.process.close()
 
     async def _press_power_button_until_off(self) -> None:

@@ -36,8 +36,13 @@ class Places:
         return self.directory / "vnc.sock"
 
     @property
+    def tty(self) -> Path:
+        """The guest's first serial port."""
+        return self.directory / "tty.sock"
+
+    @property
     def serial(self) -> Path:
-        """What the guest's first serial port said."""
+        """What the guest's first serial port said last."""
         return self.directory / "serial.log"
 
     @property

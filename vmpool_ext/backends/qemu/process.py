@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NOT_BEGUN = 0
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "QEMU_MODULE_DIR")
-"""What QEMU is told; the server's own environment has tokens in it."""
+"""What QEMU's programs are told; the server's own environment has tokens in it."""
 
 _LONGEST_WORDS = 256
 _LONGEST_OUTPUT = 8192
@@ -91,6 +91,11 @@ def find_program(program: str) -> str | None:
     return shutil.which(program)
 
 
+def environment() -> dict[str, str]:
+    """Give what QEMU's programs are told of our environment."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+
 def spawn(argv: list[str], vm: str, places: Places, record: Path) -> int:
     """Start a program in a session of its own, note it, and give a descriptor of its process.
 
@@ -101,12 +106,11 @@ def spawn(argv: list[str], vm: str, places: Places, record: Path) -> int:
         (os.POSIX_SPAWN_OPEN, 1, str(places.output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     directory = str(places.directory)
     # Whoever is killed between beginning a process and noting which one it is leaves this: enough to look for it.
     Record(vm, _NOT_BEGUN, "", directory).write(record)
     # Not subprocess: its objects kill or bemoan what is still running when they go.
-    pid = os.posix_spawn(argv[0], argv, environment, file_actions=files, setsid=True)
+    pid = os.posix_spawn(argv[0], argv, environment(), file_actions=files, setsid=True)
     pidfd = os.pidfd_open(pid)
     with suppress(OSError):
         Record(vm, pid, _start_time(pid), directory).write(record)
