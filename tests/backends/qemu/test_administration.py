@@ -138,6 +138,24 @@ async def test_a_vm_keeps_its_user_and_runs_on_when_it_is_applied_again(serving,
         assert after.running == before.running
 
 
+async def test_what_was_noted_of_a_vm_is_kept_and_not_for_a_file_to_say(serving, make_backend):
+    session = "vmpool-ext.jupyter.org/session"
+    async with serving() as server:
+        await ask(make_backend(), to_apply([an_empty_vm()]))
+        await server._serving().edit(VM_KIND, VM, lambda vm: noted(vm, **{session: "ann then"}))
+
+        for again in (an_empty_vm(), noted(an_empty_vm(), **{session: "eve now", "example.org/colour": "red"})):
+            await ask(make_backend(), to_apply([again]))
+            [vm] = await ask(make_backend(), to_get(VM_KIND, VM))
+            assert vm["metadata"]["annotations"][session] == "ann then"
+
+        assert vm["metadata"]["annotations"]["example.org/colour"] == "red"
+
+
+def noted(vm, **annotations):
+    return {**vm, "metadata": {**vm["metadata"], "annotations": annotations}}
+
+
 async def test_a_vm_that_is_to_go_is_not_held_back_by_being_defined_again(serving, make_backend):
     async with serving() as server, watching(server) as seen:
         await ask(make_backend(), to_apply([an_empty_vm(powerdownTimeout=2)]))

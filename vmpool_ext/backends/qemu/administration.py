@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.backends.manifests.reading import Manifest
 from vmpool_ext.backends.qemu import definitions
 from vmpool_ext.backends.qemu.checks import require_valid
-from vmpool_ext.backends.qemu.store import Everything
+from vmpool_ext.backends.qemu.store import Everything, Stored
 from vmpool_ext.backends.resources import VM_KIND, time_text
 from vmpool_ext.domain.errors import InvalidDefinition, PoolNotFound, VmNotFound
 
@@ -158,4 +158,5 @@ def _not_found(kind: str | None, name: str) -> PoolNotFound | VmNotFound:
 def _gone_by(change: Any, vms: set[str]) -> set[str]:
     if isinstance(change, Everything):
         return vms - {each.name for each in change.resources if each.kind == VM_KIND}
-    return vms & {change.name} if change.kind == VM_KIND and change.resource is None else set()
+    gone = isinstance(change, Stored) and change.kind == VM_KIND and change.resource is None
+    return vms & {change.name} if gone else set()

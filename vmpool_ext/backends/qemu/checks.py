@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.backends.manifests import schema
 from vmpool_ext.backends.manifests.violations import InvalidManifests, shown
 from vmpool_ext.backends.qemu.command_line import GUEST_ANNOTATION, guest_of, parse_quantity, size_of
-from vmpool_ext.backends.qemu.definitions import kind_and_name
+from vmpool_ext.backends.qemu.definitions import NOTED, OUR_ANNOTATIONS, kind_and_name
 from vmpool_ext.backends.qemu.store import check_name
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND, pool_from_resource
 from vmpool_ext.domain.errors import InvalidDefinition, VmPoolError
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     Checks = Iterator[tuple[Path, Callable[[], object]]]
     """Where something stands, and what raises if it cannot be used."""
-
-OUR_ANNOTATIONS = "vmpool-ext.jupyter.org/"
 
 _ANNOTATIONS: dict[str, dict[str, Callable[[Resource], object]]] = {
     POOL_KIND: {},
@@ -101,7 +99,7 @@ def _checks(resource: Resource) -> Checks:
 def _annotation_checks(resource: Resource) -> Checks:
     known = _ANNOTATIONS[resource["kind"]]
     for name in resource["metadata"].get("annotations", ()):
-        if name.startswith(OUR_ANNOTATIONS):
+        if name.startswith(OUR_ANNOTATIONS) and name not in NOTED:
             read = known.get(name) or partial(_refuse_annotation, name, known)
             yield ("metadata", "annotations", name), partial(read, resource)
 

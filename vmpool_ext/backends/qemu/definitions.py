@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from vmpool_ext.backends.resources import Resource
 
-_SAID = ("name", "namespace", "labels", "annotations")
+OUR_ANNOTATIONS = "vmpool-ext.jupyter.org/"
+NOTED = tuple(OUR_ANNOTATIONS + name for name in ("session", "ending-run", "disk"))
+"""The annotations that tell what happened to a VM: like its status they are not for a definition to say."""
+
+_SAID = ("name", "namespace", "labels")
 _KEPT = ("creationTimestamp", "deletionTimestamp")
 
 
@@ -60,7 +64,13 @@ def _metadata(old: Resource | None, new: Resource, now: datetime) -> Resource:
     before: Resource = old["metadata"] if old else {"generation": 0, "creationTimestamp": time_text(now)}
     kept = {key: before[key] for key in _KEPT if key in before}
     generation = before["generation"] + (old is None or new.get("spec") != old.get("spec"))
-    return {**said, **kept, "generation": generation}
+    annotations = _annotations(before.get("annotations") or {}, new["metadata"].get("annotations") or {})
+    return {**said, **({"annotations": annotations} if annotations else {}), **kept, "generation": generation}
+
+
+def _annotations(before: Resource, said: Resource) -> Resource:
+    others = {name: text for name, text in said.items() if name not in NOTED}
+    return {**others, **{name: before[name] for name in NOTED if name in before}}
 
 
 def _says_state(definition: Resource) -> bool:
