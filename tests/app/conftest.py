@@ -34,12 +34,12 @@ class Home:
         }
         self.options = [f"--QemuBackend.state_dir={folder}/state", f"--QemuBackend.run_dir={folder}/run"]
 
-    def run(self, *command):
+    def run(self, *command, stdout=asyncio.subprocess.PIPE):
         """Begin a process of Python."""
         return asyncio.create_subprocess_exec(
             sys.executable, "-m", *command, *self.options, "--QemuBackend.accelerator=tcg",
             cwd=self.folder, env={**self.environment, "PYTHONPATH": str(Path(__file__).parents[2])},
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=stdout, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
     async def vmpool(self, *arguments, given=b""):

@@ -1,6 +1,7 @@
 """What an administrator types, and what they are told."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -162,6 +163,16 @@ async def test_pools_and_vms_are_deleted_by_their_files(home):
 
     assert said == ["vmpool/lab deleted", "virtualmachine/lab-1 being deleted", "virtualmachine/lab-1 deleted"]
     assert await home.did("delete", "-f", "all.yaml", "--ignore-not-found") == []
+
+
+async def test_who_reads_only_the_beginning_gets_no_complaint(home):
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    process = await home.run("vmpool_ext.app", "get", stdout=writing)
+    os.close(writing)
+
+    assert await process.communicate() == (None, b"")
 
 
 async def test_a_store_that_cannot_be_had_is_told(home):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -10,6 +11,9 @@ from jupyter_core.application import JupyterApp, NoStart
 from vmpool_ext._version import __version__
 from vmpool_ext.app.demo import DemoApp
 from vmpool_ext.app.resources import ApplyApp, DeleteApp, GetApp
+
+_NOT_HEARD = 141
+"""As of what ends by SIGPIPE."""
 
 
 class VmPoolApp(JupyterApp):
@@ -39,4 +43,12 @@ class VmPoolApp(JupyterApp):
 
 def main() -> None:
     """Run ``jupyter vmpool``."""
-    VmPoolApp.launch_instance()
+    try:
+        try:
+            VmPoolApp.launch_instance()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads has heard enough, as `head` does; the interpreter must not try to say the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_NOT_HEARD)

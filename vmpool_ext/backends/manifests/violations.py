@@ -61,7 +61,7 @@ def shown(value: Any) -> str:
     """Give the beginning of a value as it could stand in a file.
 
     >>> shown("4 hours"), shown(True), shown(["a"]), shown("x" * 99)[-3:]
-    ("'4 hours'", 'true', 'a list', '…')
+    ("'4 hours'", 'true', 'a list', 'xx…')
     """
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
