@@ -51,8 +51,15 @@ class Control:
 
     async def open(self, directory: Path) -> None:
         """Begin to listen; where that cannot be, commands are told to wait until the server has ended."""
+        making = asyncio.ensure_future(asyncio.to_thread(_listening, directory))
         try:
-            self._directory, listening = await asyncio.to_thread(_listening, directory)
+            self._directory, listening = await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # Whoever is cancelled meanwhile goes when it is made, and holds nothing of it.
+            await asyncio.wait({making})
+            if making.exception() is None:
+                _let_go(*making.result())
+            raise
         except OSError as error:
             _log.warning("jupyter vmpool cannot reach this server: no socket in %s: %s", directory, error.strerror)
             return
@@ -191,6 +198,11 @@ def _listening(directory: Path) -> tuple[int, socket.socket]:
         os.close(place)
         raise
     return place, listening
+
+
+def _let_go(place: int, listening: socket.socket) -> None:
+    listening.close()
+    os.close(place)
 
 
 def _clear(place: int) -> None:
