@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vmpool_ext.app import USER, DemoApp, demo_definitions
+from vmpool_ext.app.demo import USER, DemoApp, demo_definitions
 from vmpool_ext.backends.resources import pool_from_resource, vm_from_resource
 from vmpool_ext.domain.permission import EVERY_PERMISSION, permissions_for
 from vmpool_ext.domain.user import User

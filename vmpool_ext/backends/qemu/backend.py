@@ -15,7 +15,9 @@ from traitlets import Bool, Enum, Float, Unicode, default
 from traitlets.config import Configurable
 
 from vmpool_ext.backends import resources
-from vmpool_ext.backends.qemu import accelerator, definitions, happenings
+from vmpool_ext.backends.qemu import accelerator, definitions, happenings, reaching
+from vmpool_ext.backends.qemu.administration import Administration
+from vmpool_ext.backends.qemu.control import Control
 from vmpool_ext.backends.qemu.conversation import LOGGED_IN, LOGGED_OUT
 from vmpool_ext.backends.qemu.display import ENGINE, VncDisplay, new_password
 from vmpool_ext.backends.qemu.fleet import Fleet
@@ -34,6 +36,7 @@ from vmpool_ext.domain.user import require_login_name
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
+    from vmpool_ext.backends.qemu.administration import Answer, Request
     from vmpool_ext.backends.qemu.chronicle import Happening
     from vmpool_ext.backends.qemu.machine import Machine
     from vmpool_ext.backends.resources import Resource
@@ -72,6 +75,7 @@ class QemuBackend(Configurable):
         self._clock = clock
         self._ledger: Ledger | None = None
         self._fleet: Fleet | None = None
+        self._control: Control | None = None
         self._taking_over: asyncio.Task[None] | None = None
         self._displays: defaultdict[str, WeakSet[VncDisplay]] = defaultdict(WeakSet)
         self._why_not = BackendUnavailable("The backend was not started.")
@@ -102,9 +106,11 @@ class QemuBackend(Configurable):
             await self._serving().delete(kind, name)
             return
         now = resources.time_text(self._clock.now())
-        await self._serving().edit(
-            kind, name, lambda vm: {**vm, "metadata": {"deletionTimestamp": now, **vm["metadata"]}}
-        )
+        await self._serving().edit(kind, name, lambda vm: definitions.being_deleted(vm, now))
+
+    def administer(self, request: Request) -> AsyncGenerator[Answer, None]:
+        """Have a request of the command line done by whoever holds the store; without a server, here."""
+        return reaching.ask(request, self._settings(), self._clock)
 
     # The port.
 
@@ -120,11 +126,13 @@ class QemuBackend(Configurable):
         if self._taking_over:
             self._taking_over.cancel()
             await asyncio.wait({self._taking_over})
+        if self._control:
+            await self._control.close()
         if self._fleet:
             await self._fleet.stop(vms=self.stop_vms_on_exit)
         if self._ledger:
             await self._ledger.close()
-        self._ledger = self._fleet = self._taking_over = None
+        self._ledger = self._fleet = self._control = self._taking_over = None
 
     async def watch(self) -> AsyncGenerator[Event, None]:
         """Give everything, then every change."""
@@ -223,6 +231,8 @@ class QemuBackend(Configurable):
             return False
         self._fleet = Fleet(ledger, self._clock, settings)
         self._fleet.start()
+        self._control = Control(Administration(ledger, self._clock).answer)
+        await self._control.open(settings.state_dir)
         return True
 
     async def _take_over(self, ledger: Ledger) -> None:

@@ -17,10 +17,10 @@ from vmpool_ext.backends.qemu.watcher import ENDED, Unwritten, Watcher
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterable
     from pathlib import Path
 
-    from vmpool_ext.backends.qemu.store import Change
+    from vmpool_ext.backends.qemu.store import Change, ChangeOrRemoval
     from vmpool_ext.backends.resources import Resource
 
 _T = TypeVar("_T")
@@ -82,6 +82,14 @@ class Ledger:
     async def get(self, kind: str, name: str) -> Stored | None:
         """Give one resource, or None."""
         return await self._ask(partial(Store.get, kind=kind, name=name))
+
+    async def everything(self) -> Everything:
+        """Give all resources."""
+        return await self._ask(Store.everything)
+
+    async def write_all(self, changes: Iterable[tuple[str, str, ChangeOrRemoval]]) -> None:
+        """Change several resources or none, as `Store.write_all` does."""
+        await self._write(partial(Store.write_all, changes=changes))
 
     async def put(self, kind: str, name: str, change: Change) -> Stored:
         """Change a resource or make it: the change is given None then."""
@@ -148,8 +156,9 @@ class Ledger:
 
         def written(store: Store) -> _T:
             result = write(store)
-            if isinstance(result, Stored):
-                loop.call_soon_threadsafe(self._tell, result)
+            for stored in result if isinstance(result, list) else [result]:
+                if isinstance(stored, Stored):
+                    loop.call_soon_threadsafe(self._tell, stored)
             return result
 
         return await self._ask(written)

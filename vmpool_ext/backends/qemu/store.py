@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, InvalidDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from vmpool_ext.backends.resources import Resource
 
     Change = Callable[[Resource | None], Resource]
+    ChangeOrRemoval = Callable[[Resource | None], Resource | None]
 
 _FORMAT = 1
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -115,6 +116,14 @@ class Store:
             self._database.execute(query, (kind, name, written.version, json.dumps(resource)))
             return written
 
+    def write_all(self, changes: Iterable[tuple[str, str, ChangeOrRemoval]]) -> list[Stored]:
+        """Change several resources, make or remove them, in one transaction; give what was written.
+
+        A change that gives None removes; what raises in one leaves all as they were.
+        """
+        with self._telling(), self._transaction():
+            return [stored for change in changes if (stored := self._write_one(*change))]
+
     def delete(self, kind: str, name: str, if_version: int | None = None) -> Stored | None:
         """Remove a resource; None if there was none. With a version: only if it is still of that, as for `write`."""
         with self._telling(), self._transaction():
@@ -123,6 +132,20 @@ class Store:
             if not self._database.execute(query, (kind, name)).rowcount:
                 return None
             return Stored(kind, name, self._next_version(), None)
+
+    def _write_one(self, kind: str, name: str, change: ChangeOrRemoval) -> Stored | None:
+        old = self.get(kind, check_name(name))
+        before = old.resource if old else None
+        resource = change(before)
+        if resource == before:
+            return None
+        written = Stored(kind, name, self._next_version(), resource)
+        if resource is None:
+            self._database.execute("DELETE FROM resources WHERE kind = ? AND name = ?", (kind, name))
+        else:
+            row = (kind, name, written.version, json.dumps(resource))
+            self._database.execute("INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)", row)
+        return written
 
     def _prepare(self) -> None:
         found = self._database.execute("PRAGMA user_version").fetchone()[0]

@@ -1,4 +1,4 @@
-"""Root 2: ``jupyter vmpool``, what an administrator types."""
+"""``jupyter vmpool demo``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from importlib.resources import files
 from typing import Any
 
 import yaml
-from jupyter_core.application import JupyterApp, NoStart
+from jupyter_core.application import JupyterApp
 
 from vmpool_ext._version import __version__
+from vmpool_ext.app.missing import MISSING
 from vmpool_ext.broker.clock import SystemClock
 from vmpool_ext.domain.errors import BackendUnavailable, VmPoolError
 
 USER = "demo"
 """Whom the demo pool is for, see guest/demo-pool.yaml."""
-MISSING = """error: {error}
-The VMs of one machine need further packages. Install them: pip install 'vmpool-ext[qemu]'"""
 
 
 class DemoApp(JupyterApp):
@@ -90,32 +89,3 @@ async def _define(backend: Any, definitions: list[dict[str, Any]]) -> None:
         print(f"note: {error}", flush=True)
     finally:
         await backend.stop()
-
-
-class VmPoolApp(JupyterApp):
-    """VM pools of one machine."""
-
-    name = "jupyter-vmpool"
-    description = __doc__ or ""
-    version = __version__
-    subcommands: dict[str, Any] = {  # noqa: RUF012  # as the base class has it
-        "demo": (DemoApp, "Build the demo guest, define the demo pool, and open JupyterLab on them."),
-    }
-
-    def start(self) -> None:
-        """Run the subcommand, or say which there are."""
-        try:
-            super().start()
-        except NoStart:
-            return
-        if self.subapp is None:
-            self.print_help()
-
-
-def main() -> None:
-    """Run ``jupyter vmpool``."""
-    VmPoolApp.launch_instance()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""``python -m vmpool_ext.app``: as ``jupyter vmpool``, wherever that is on no path."""
+
+from vmpool_ext.app import main
+
+main()
