@@ -12,6 +12,8 @@ import { FakePools, settled } from '../fakes';
 const ON = aPool({ vm: aVm() });
 const OFF = aPool({ vm: aVm({ state: 'stopped' }), why: { console: { code: 'not-running' } } });
 
+const DEMO = { pool: 'demo' };
+
 let pools: FakePools;
 let widget: ConsoleWidget;
 let display: IDisplay & IDisplayEvents;
@@ -24,7 +26,7 @@ beforeEach(() => {
   pools.openConsole.mockResolvedValue(aConsole());
   pools.show(ON);
   widget = new ConsoleWidget({
-    pool: 'demo',
+    target: DEMO,
     pools,
     connection: aConnection(),
     trans: nullTranslator.load('vmpool_ext'),
@@ -40,7 +42,7 @@ afterEach(() => {
 
 function aConnection(): ConsoleConnection {
   return new ConsoleConnection({
-    askForTicket: () => pools.openConsole('demo'),
+    askForTicket: () => pools.openConsole(DEMO),
     loadDisplay: () =>
       Promise.resolve((_access, events) => {
         display = { focus: jest.fn(), sendCtrlAltDel: jest.fn(), dispose: jest.fn(), ...events };
