@@ -21,7 +21,12 @@ export function ReconnectingBanner(props: {
   );
 }
 
-/** Why the picture may be stale, and what to do about that. */
+/** Whether what is shown may have changed meanwhile; what cannot be written down is seen all the same. */
+export function isStale(problem: Problem): boolean {
+  return problem.code !== 'chronicle-behind';
+}
+
+/** What is wrong on the server, and what to do about that. */
 export function ProblemBanner(props: {
   readonly problem: Problem;
   readonly trans: TranslationBundle;
@@ -43,7 +48,9 @@ export function ProblemBanner(props: {
         <p>{problem.message}</p>
         <p>{problemAdvice(trans, problem.code)}</p>
         <p className="jp-VmPool-Since">
-          {trans.__('Not up to date since %1.', localTime(problem.since, language))}
+          {isStale(problem)
+            ? trans.__('Not up to date since %1.', localTime(problem.since, language))
+            : trans.__('Like this since %1.', localTime(problem.since, language))}
         </p>
       </div>
     </div>

@@ -4,7 +4,7 @@ import type { Target } from '../api/target';
 import type { Notice, OwnVmView, PoolAction, PoolView, Problem } from '../api/types';
 import type { Availability } from '../tokens';
 import { Announcer } from './Announcer';
-import { Notices, ProblemBanner, ReconnectingBanner } from './Banners';
+import { isStale, Notices, ProblemBanner, ReconnectingBanner } from './Banners';
 import { EmptyNote, LoadingNote, UnsupportedNote } from './Notes';
 import { OwnVmCard } from './OwnVmCard';
 import { PoolCard } from './PoolCard';
@@ -32,12 +32,15 @@ export function PoolPanel(props: IPoolPanelProps): JSX.Element {
       className="jp-VmPool-Panel"
       data-availability={availability}
       data-connected={connected}
+      data-stale={problem !== null && isStale(problem)}
       aria-busy={availability === 'loading'}
     >
       <h2 className="jp-VmPool-Title">{trans.__('Virtual machines')}</h2>
       <div role="status" className="jp-VmPool-Banners">
         {!connected && <ReconnectingBanner isKnown={isReady} trans={trans} />}
-        {problem && <ProblemBanner problem={problem} trans={trans} language={language} />}
+        {problem && !isLoading(props) && (
+          <ProblemBanner problem={problem} trans={trans} language={language} />
+        )}
         {notices.length > 0 && <Notices notices={notices} trans={trans} />}
       </div>
       <Content {...props} />
@@ -55,10 +58,16 @@ function Content(props: IPoolPanelProps): JSX.Element | null {
   if (pools.length + vms.length > 0) {
     return <Sections {...props} />;
   }
-  if (problem ? problem.code === 'loading' : availability === 'loading') {
+  if (isLoading(props)) {
     return connected ? <LoadingNote trans={trans} /> : null;
   }
   return availability === 'ready' && !problem ? <EmptyNote trans={trans} /> : null;
+}
+
+/** Whether nothing is known yet, and nothing in the way of knowing. */
+function isLoading({ availability, pools, vms, problem }: IPoolPanelProps): boolean {
+  const isKnown = pools.length + vms.length > 0;
+  return !isKnown && (problem ? problem.code === 'loading' : availability === 'loading');
 }
 
 /** Headings are seen where there are two kinds of cards to tell apart; heard they are always. */

@@ -108,6 +108,16 @@ describe('The panel', () => {
     }
   );
 
+  it.each([
+    ['store-in-use', 'true', 'Not up to date since'],
+    ['chronicle-behind', 'false', 'Like this since']
+  ])('tells a stale picture from one that is not: %s', (code, isStale, words) => {
+    show({ problem: aProblem(code), pools: [aPool()] });
+
+    expect(find('.jp-VmPool-Panel').dataset.stale).toBe(isStale);
+    expect(find('.jp-VmPool-Since').textContent).toContain(words);
+  });
+
   it('does not say that there is no pool while it is not known', () => {
     show({ problem: aProblem('store-in-use') });
     expect(node.querySelector('[data-note="empty"]')).toBeNull();
@@ -115,6 +125,7 @@ describe('The panel', () => {
     show({ problem: aProblem('loading') });
     expect(node.querySelector('[data-note="empty"]')).toBeNull();
     expect(find('[data-note="loading"]')).toBeDefined();
+    expect(node.querySelector('[data-code="loading"]')).toBeNull();
   });
 
   it('tells administrators what is wrong with which pool, errors and warnings apart', () => {
