@@ -348,3 +348,19 @@ def test_the_keyboard_reaches_every_action_and_sees_why_it_is_not_to_be_had(page
     hint = panel.locator("[data-action=stop]").evaluate("button => getComputedStyle(button, '::after').content")
     assert "is off" in hint
     picture_of(panel, "panel-keyboard")
+
+
+def test_a_console_tab_comes_back_with_the_page_and_takes_nothing_over(page, server, panel):
+    server.show(a_picture(a_pool("linux", a_vm("linux-1"), why={"start": ON})))
+    tab = page.locator("[data-vm=linux-1]")
+    with page.expect_request_finished(lambda request: "vmpool-console:pools/linux" in (request.post_data or "")):
+        panel.locator("[data-pool=linux] [data-action=console]").click()
+    expect(tab).to_contain_text("Closed: It is off.")
+    assert server.asked == ["pools/linux/console"]
+
+    server.picture = a_picture(a_pool("linux", a_vm("linux-1", console="inUse"), why={"start": ON}))
+    page.reload()
+
+    expect(tab).to_contain_text("Somebody else is connected to the console. Open it from the panel")
+    expect(page.locator(".jp-Dialog")).not_to_be_attached()
+    assert server.asked == ["pools/linux/console"]

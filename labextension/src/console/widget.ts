@@ -56,7 +56,9 @@ export class ConsoleWidget extends Widget {
   }
 
   private get _isAvailable(): boolean {
-    return this._options.pools.allows(this.target, 'console');
+    const { pools } = this._options;
+    // Who may take it over does so from the panel, after a question, and not by a tab that comes back.
+    return pools.allows(this.target, 'console') && pools.vm(this.target)?.console !== 'inUse';
   }
 
   private _onPoolsChanged(): void {

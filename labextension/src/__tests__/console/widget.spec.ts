@@ -111,6 +111,20 @@ describe('The tab of a console', () => {
     expect(widget.node.dataset.consoleState).toBe('connected');
   });
 
+  it('comes back by itself when who else was connected has left, also where it could be taken over', async () => {
+    pools.show(aPool({ vm: aVm({ console: 'inUse' }) }));
+    pools.openConsole.mockRejectedValueOnce(new ApiError('console-in-use', 'In use.', 409));
+    widget.connection.connect();
+    await settled();
+    expect(widget.node.dataset.consoleState).toBe('closed');
+
+    pools.show(ON);
+    await settled();
+    display.onConnected();
+
+    expect(widget.node.dataset.consoleState).toBe('connected');
+  });
+
   it('does not ask again and again while nothing has changed', async () => {
     pools.openConsole.mockRejectedValue(new ApiError('console-in-use', 'In use.', 409));
     widget.connection.connect();
