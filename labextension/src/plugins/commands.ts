@@ -73,10 +73,7 @@ export function commandFor(
     },
     caption: actionHint(trans, action),
     icon: actionIcons[action],
-    describedBy: targetArguments(
-      trans.__('The name of the pool'),
-      trans.__('The name of the VM, where it was granted by its name')
-    ),
+    describedBy: targetArguments(trans),
     isEnabled: args => {
       const target = targetOf(args);
       return target !== null && pools.allows(target, action) && !pools.pending(target);

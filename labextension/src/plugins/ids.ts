@@ -1,3 +1,4 @@
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Target } from '../api/target';
 import type { PoolAction } from '../api/types';
@@ -38,7 +39,9 @@ export function argumentsOf(target: Target): ReadonlyJSONObject {
 }
 
 /** The arguments of the commands for a VM, as a JSON schema: one of the two. */
-export function targetArguments(pool: string, vm: string): { args: ReadonlyJSONObject } {
+export function targetArguments(trans: TranslationBundle): { args: ReadonlyJSONObject } {
+  const pool = trans.__('The name of the pool');
+  const vm = trans.__('The name of the VM, where it was granted by its name');
   return {
     args: {
       type: 'object',

@@ -3,6 +3,7 @@ import { ILauncher } from '@jupyterlab/launcher';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import type { Target } from '../api/target';
 import { keyOf, nameOf } from '../api/target';
 import { poolIcon } from '../icons';
@@ -56,7 +57,7 @@ export function addOpenCommand(
   pools: IVmPools,
   trans: TranslationBundle
 ): void {
-  const waiting = new Set<string>();
+  const opener = new Opener(commands, pools);
   commands.addCommand(CommandIDs.open, {
     label: args => {
       const target = targetOf(args);
@@ -69,44 +70,53 @@ export function addOpenCommand(
         : actionHint(trans, 'start');
     },
     icon: poolIcon,
-    describedBy: targetArguments(
-      trans.__('The name of the pool'),
-      trans.__('The name of the VM, where it was granted by its name')
-    ),
-    execute: async args => {
-      const target = requiredTarget(args);
-      if (needsStart(pools, target)) {
-        await showPanel(commands);
-        await commands.execute(CommandIDs.start, argumentsOf(target));
-      }
-      // Not to be waited for: a launcher takes no other tile until a command has ended.
-      void openWhenReady(target);
-    }
+    describedBy: targetArguments(trans),
+    execute: async args => opener.open(requiredTarget(args))
   });
+}
 
-  async function openWhenReady(target: Target): Promise<void> {
+/** Gets people to consoles, each of them once, however often they ask. */
+class Opener {
+  constructor(
+    private readonly _commands: CommandRegistry,
+    private readonly _pools: IVmPools
+  ) {}
+
+  async open(target: Target): Promise<void> {
+    if (this._needsStart(target)) {
+      // What the start comes to is seen there; a notebook page may have no place for it.
+      await this._executeIfThere(CommandIDs.openPanel, {});
+      await this._executeIfThere(CommandIDs.start, argumentsOf(target));
+    }
+    // Not to be waited for: a launcher takes no other tile until a command has ended.
+    void this._openWhenReady(target);
+  }
+
+  /** Whether it is off, as far as is known; a start that is under way is not asked for again. */
+  private _needsStart(target: Target): boolean {
+    const state = this._pools.vm(target)?.state;
+    return state !== 'running' && state !== 'starting';
+  }
+
+  private async _openWhenReady(target: Target): Promise<void> {
     const key = keyOf(target);
-    if (waiting.has(key)) {
+    if (this._waiting.has(key)) {
       return;
     }
-    waiting.add(key);
-    const isWithinReach = await consoleWithinReach(pools, target);
-    waiting.delete(key);
-    if (isWithinReach && commands.hasCommand(CommandIDs.console)) {
-      await commands.execute(CommandIDs.console, argumentsOf(target));
+    this._waiting.add(key);
+    const isWithinReach = await consoleWithinReach(this._pools, target);
+    this._waiting.delete(key);
+    if (isWithinReach) {
+      await this._executeIfThere(CommandIDs.console, argumentsOf(target));
     }
   }
-}
 
-/** Whether it is off, as far as is known; a start that is under way is not asked for again. */
-function needsStart(pools: IVmPools, target: Target): boolean {
-  const state = pools.vm(target)?.state;
-  return state !== 'running' && state !== 'starting';
-}
-
-/** What the start comes to is seen there; a notebook page may have no place for it. */
-async function showPanel(commands: CommandRegistry): Promise<void> {
-  if (commands.hasCommand(CommandIDs.openPanel)) {
-    await commands.execute(CommandIDs.openPanel);
+  /** An administrator may have switched the plugin of the command off. */
+  private async _executeIfThere(command: string, args: ReadonlyJSONObject): Promise<void> {
+    if (this._commands.hasCommand(command)) {
+      await this._commands.execute(command, args);
+    }
   }
+
+  private readonly _waiting = new Set<string>();
 }
