@@ -43,7 +43,7 @@ export function phaseAdvice(
       return trans.__('Then the console can be opened.');
     case 'login-failed':
       return trans.__(
-        'Reset it to try again. If that does not help, tell your administrator what stands here.'
+        'It is tried again every minute. If it stays like this, reset it, or tell your administrator what stands here.'
       );
     case 'silent':
       return trans.__('Open its console to see what it shows, or reset it.');
@@ -81,6 +81,11 @@ function inUseAdvice(trans: TranslationBundle, vm: VmView | OwnVmView, why: Whys
 export function takeOverConsequence(trans: TranslationBundle, vm: VmView | OwnVmView): string {
   const who = usedBySentence(trans, vm) ?? trans.__('Somebody else is connected to it.');
   return trans.__('%1 You will see their session, and their console may be closed.', who);
+}
+
+/** The server has nothing for virt-viewer, though the display is for nothing else. */
+export function noFileSentence(trans: TranslationBundle): string {
+  return trans.__('The server has no file for virt-viewer. Tell your administrator.');
 }
 
 function failureAdvice(trans: TranslationBundle, vm: VmView): string {

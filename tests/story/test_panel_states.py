@@ -61,7 +61,7 @@ STATES = {
     ),
     "login failed": (
         one(failed("login-failed", "PAM: account ann is locked."), start="already-running", console="login-failed"),
-        ["Login failed", "PAM: account ann is locked.", "Reset it to try again"],
+        ["Login failed", "PAM: account ann is locked.", "tried again every minute"],
     ),
     "running": (
         one(a_vm("linux-1", loggedInUser="ann", console="open"), start="already-running"),

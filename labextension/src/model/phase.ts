@@ -1,4 +1,4 @@
-import type { VmView, Whys } from '../api/types';
+import type { OwnVmView, VmView, Whys } from '../api/types';
 
 /** Every state of a VM that a person tells apart. */
 export type Phase =
@@ -18,7 +18,13 @@ export type Phase =
   | 'stopping'
   | 'failed';
 
-export type PhaseSource = Pick<VmView, 'state' | 'booted' | 'console' | 'fault'>;
+export type PhaseSource = Pick<VmView, 'state' | 'booted' | 'console' | 'fault'> &
+  Partial<Pick<OwnVmView, 'usedBy'>>;
+
+/** Whether opening the console would get in somebody's way; one's own open console has done so already. */
+export function isUsedByAnother({ console, usedBy }: PhaseSource): boolean {
+  return console === 'inUse' || (console === 'closed' && !!usedBy);
+}
 
 export function phaseOf(vm: PhaseSource, why: Whys): Phase {
   if (vm.state === 'running') {
@@ -34,7 +40,7 @@ function phaseOfRunning(vm: PhaseSource, whyNoConsole: string | undefined): Phas
   if (vm.fault?.code === 'login-failed' || whyNoConsole === 'login-failed') {
     return 'login-failed';
   }
-  if (vm.console === 'inUse' || whyNoConsole === 'assigned-to-another') {
+  if (isUsedByAnother(vm) || whyNoConsole === 'assigned-to-another') {
     return 'in-use';
   }
   if (!vm.booted) {

@@ -4,15 +4,16 @@ import { Dialog, showDialog, WidgetTracker } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
-import { asApiError } from '../api/error';
+import { ApiError, asApiError } from '../api/error';
 import type { Target } from '../api/target';
 import { keyOf } from '../api/target';
 import type { ConnectionFile, VmView } from '../api/types';
 import { download } from '../console/download';
 import { ConsoleTab } from '../console/tab';
 import type { TellRefusal } from '../model/manager';
+import { isUsedByAnother } from '../model/phase';
 import { IVmPools } from '../tokens';
-import { takeOverConsequence } from '../wording';
+import { noFileSentence, takeOverConsequence } from '../wording';
 import { commandFor } from './commands';
 import { argumentsOf, CommandIDs, requiredTarget } from './ids';
 import { notifier, tellOfFile } from './notifier';
@@ -77,7 +78,7 @@ export function addConsoleCommand(
     execute: async args => {
       const target = requiredTarget(args);
       const vm = pools.vm(target);
-      if (vm && isOthers(vm) && !(await confirm(vm))) {
+      if (vm && isUsedByAnother(vm) && !(await confirm(vm))) {
         return;
       }
       await (vm?.display === 'spice' ? fetchFile(target, options) : openTab(target));
@@ -86,16 +87,13 @@ export function addConsoleCommand(
   pools.changed.connect(() => commands.notifyCommandChanged(CommandIDs.console));
 }
 
-function isOthers(vm: VmView): boolean {
-  return vm.console === 'inUse' || ('usedBy' in vm && vm.usedBy !== null);
-}
-
 async function fetchFile(target: Target, options: IConsoleCommandOptions): Promise<void> {
   try {
     const { file } = await options.pools.openConsole(target);
-    if (file) {
-      options.handOver(file);
+    if (!file) {
+      throw new ApiError('unusable-answer', noFileSentence(options.trans), 200);
     }
+    options.handOver(file);
   } catch (error) {
     options.tellRefusal('console', target, asApiError(error));
   }

@@ -38,7 +38,7 @@ describe('A VM that is under way', () => {
 
 describe('A VM that has come to grief', () => {
   it.each<[Fault['code'], Partial<VmView>, string, string]>([
-    ['login-failed', {}, 'login-failed', 'Reset it'],
+    ['login-failed', {}, 'login-failed', 'tried again every minute'],
     ['boot-timeout', { booted: false }, 'silent', 'Open its console'],
     ['start-failed', { state: 'failed' }, 'failed', 'Start it again'],
     ['crashed', { state: 'failed' }, 'failed', 'not saved']
@@ -63,6 +63,7 @@ describe('A console that somebody else has', () => {
       { ...inUse, why: { console: { code: 'console-in-use' } } },
       'when they have left'
     ],
+    ['of a pool, to be taken', { usedBy: 'bob' }, 'bob uses it. Console asks'],
     ['of a pool', { why: { console: { code: 'assigned-to-another' } } }, 'given it back']
   ])('is told, with what to do: %s', (_, given, words) => {
     showOwnVm(given);
@@ -70,6 +71,14 @@ describe('A console that somebody else has', () => {
     expect(phase()).toBe('in-use');
     expect(find('.jp-VmPool-Word').textContent).toBe('In use by another');
     expect(advice()).toContain(words);
+  });
+});
+
+describe('A console that one has taken over', () => {
+  it('is in use by nobody else any more', () => {
+    showOwnVm({ console: 'open', usedBy: 'bob' });
+
+    expect(phase()).toBe('running');
   });
 });
 

@@ -7,7 +7,7 @@ import type { ConnectionFile, VmView } from '../../api/types';
 import type { TellRefusal } from '../../model/manager';
 import { addConsoleCommand } from '../../plugins/console';
 import { CommandIDs } from '../../plugins/ids';
-import { aFile, anOwnVm, aPool, aVm } from '../builders';
+import { aConsole, aFile, anOwnVm, aPool, aVm } from '../builders';
 import { FakePools } from '../fakes';
 
 const DEMO = { pool: 'demo' };
@@ -51,6 +51,24 @@ describe('The command for a console', () => {
 
     expect(confirm.mock.calls).toEqual([[vm]]);
     expect(openTab).toHaveBeenCalledWith(LAB);
+  });
+
+  it('asks nothing of who has opened it already', async () => {
+    pools.showVms(anOwnVm({ console: 'open', usedBy: 'bob' }));
+
+    await commands.execute(CommandIDs.console, LAB);
+
+    expect(confirm).not.toHaveBeenCalled();
+  });
+
+  it('tells when the answer has no file', async () => {
+    pools.show(aPool({ vm: aVm({ display: 'spice' }) }));
+    pools.openConsole.mockResolvedValue(aConsole());
+
+    await commands.execute(CommandIDs.console, DEMO);
+
+    const refusal = tellRefusal.mock.calls[0]?.[2];
+    expect(refusal?.message).toContain('no file for virt-viewer');
   });
 
   it('takes nothing when the person says no', async () => {
