@@ -1,6 +1,6 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 import type { PoolAction } from './api/types';
-import type { Phase } from './wording';
+import type { Phase } from './model/phase';
 
 function icon(name: string, shapes: string): LabIcon {
   const svgstr =
@@ -55,17 +55,49 @@ export const actionIcons: Readonly<Record<PoolAction, LabIcon>> = {
   )
 };
 
+/** The console of a VM that virt-viewer shows. */
+export const downloadIcon = icon(
+  'download',
+  `<path d="${SCREEN}"/><path d="M11 7h2v4h2.5L12 14.6 8.5 11H11z"/><path d="M7 20h10v2H7z"/>`
+);
+
+export const errorIcon = icon(
+  'error',
+  '<path d="M8 2h8l6 6v8l-6 6H8l-6-6V8zm3 4.5v7h2v-7zm0 8.8v2.2h2v-2.2z" fill-rule="evenodd"/>'
+);
+
+/** Nothing that one does helps: it takes time. */
+export const waitIcon = icon(
+  'wait',
+  '<path d="M6 2h12v2h-1v3.5L13.4 12l3.6 4.5V20h1v2H6v-2h1v-3.5l3.6-4.5L7 7.5V4H6zm3 2v2.8l3 3.7 3-3.7V4z" fill-rule="evenodd"/>'
+);
+
+const TURN = 'M12 4v2a6 6 0 1 0 6 6h2a8 8 0 1 1-8-8z';
+const PERSON = 'M12 4.5a3.8 3.8 0 1 1 0 7.6 3.8 3.8 0 0 1 0-7.6z';
+const SHOULDERS = 'M4.5 20c0-4.2 3.3-6.6 7.5-6.6s7.5 2.4 7.5 6.6z';
+
 /** Each of another shape, so that nobody needs to see the colour. */
 export const phaseIcons: Readonly<Record<Phase, LabIcon>> = {
   off: icon(
     'off',
     '<path d="M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zm0 2a6 6 0 1 0 0 12 6 6 0 0 0 0-12z"/>'
   ),
-  starting: icon('starting', '<path d="M12 4v2a6 6 0 1 0 6 6h2a8 8 0 1 1-8-8z"/>'),
-  booting: icon(
-    'booting',
-    '<path d="M12 4v2a6 6 0 1 0 6 6h2a8 8 0 1 1-8-8z"/><circle cx="12" cy="12" r="3"/>'
+  starting: icon('starting', `<path d="${TURN}"/>`),
+  preparing: icon('preparing', `<path d="${TURN}"/><path d="M9 9h6v6H9z"/>`),
+  booting: icon('booting', `<path d="${TURN}"/><circle cx="12" cy="12" r="3"/>`),
+  silent: icon(
+    'silent',
+    '<path d="M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM6.5 11v2h2v-2zm4.5 0v2h2v-2zm4.5 0v2h2v-2z" fill-rule="evenodd"/>'
   ),
+  'logging-in': icon(
+    'logging-in',
+    '<path d="M11 3h9v18h-9v-2h7V5h-7z"/><path d="M3 11h7V7.5l5 4.5-5 4.5V13H3z"/>'
+  ),
+  'login-failed': icon(
+    'login-failed',
+    '<path d="M11 3h9v18h-9v-2h7V5h-7z"/><path d="m4.4 8 3.1 3.1L10.6 8 12 9.4 8.9 12.5 12 15.6 10.6 17l-3.1-3.1L4.4 17 3 15.6l3.1-3.1L3 9.4z"/>'
+  ),
+  'in-use': icon('in-use', `<path d="${PERSON}"/><path d="${SHOULDERS}"/>`),
   running: icon('running', '<circle cx="12" cy="12" r="8"/>'),
   stopping: icon(
     'stopping',

@@ -1,4 +1,4 @@
-import type { ConsoleAccess, Picture, PoolView, VmView } from '../api/types';
+import type { ConsoleAccess, OwnVmView, Picture, PoolView, VmView } from '../api/types';
 
 /** Only what matters is named in a test; the rest is here. */
 export function aVm(given: Partial<VmView> = {}): VmView {
@@ -8,6 +8,7 @@ export function aVm(given: Partial<VmView> = {}): VmView {
     booted: true,
     loggedInUser: null,
     console: 'closed',
+    display: 'vnc',
     since: null,
     retainedUntil: null,
     os: null,
@@ -15,6 +16,10 @@ export function aVm(given: Partial<VmView> = {}): VmView {
     fault: null,
     ...given
   };
+}
+
+export function anOwnVm(given: Partial<OwnVmView> = {}): OwnVmView {
+  return { ...aVm({ name: 'lab-1' }), why: {}, usedBy: null, ...given };
 }
 
 export function aPool(given: Partial<PoolView> = {}): PoolView {
@@ -32,7 +37,7 @@ export function aPool(given: Partial<PoolView> = {}): PoolView {
 }
 
 export function aPicture(pools: readonly PoolView[], given: Partial<Picture> = {}): Picture {
-  return { revision: 1, pools, problem: null, ...given };
+  return { revision: 1, pools, vms: [], notices: [], problem: null, ...given };
 }
 
 export function aConsole(given: Partial<ConsoleAccess> = {}): ConsoleAccess {
@@ -43,6 +48,17 @@ export function aConsole(given: Partial<ConsoleAccess> = {}): ConsoleAccess {
     ticket: 'a ticket',
     password: 'a password',
     expiresAt: '2026-11-22T15:00:10Z',
+    file: null,
     ...given
   };
+}
+
+/** The answer of a display that no tab shows. */
+export function aFile(): ConsoleAccess {
+  return aConsole({
+    engine: 'spice',
+    url: '',
+    ticket: '',
+    file: { name: 'demo-1.vv', type: 'application/x-virt-viewer', content: '[virt-viewer]\n' }
+  });
 }

@@ -3,10 +3,24 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { IClient } from '../api/client';
-import type { ConsoleAccess, Health, Me, Picture, PoolAction, PoolView } from '../api/types';
+import type { IPoolTarget, Target } from '../api/target';
+import { actionsOf } from '../api/target';
+import type {
+  ConsoleAccess,
+  Deed,
+  Health,
+  Me,
+  Notice,
+  OwnVmView,
+  Picture,
+  PoolAction,
+  PoolView,
+  Problem,
+  VmView
+} from '../api/types';
 import type { IUpdates } from '../api/updates';
 import type { Availability, IVmPools } from '../tokens';
-import { aConsole, aPool } from './builders';
+import { aConsole, anOwnVm, aPool } from './builders';
 
 /** A socket that does what the test says. */
 export class FakeSocket extends EventTarget {
@@ -86,11 +100,10 @@ export class FakeClient implements IClient {
   health = jest.fn<() => Promise<Health>>();
   pools = jest.fn<() => Promise<readonly PoolView[]>>().mockResolvedValue([aPool()]);
   pool = jest.fn<(pool: string) => Promise<PoolView>>();
-  start = jest.fn<(pool: string) => Promise<PoolView>>().mockResolvedValue(aPool());
-  stop = jest.fn<(pool: string) => Promise<PoolView>>().mockResolvedValue(aPool());
-  reset = jest.fn<(pool: string) => Promise<PoolView>>().mockResolvedValue(aPool());
-  release = jest.fn<(pool: string) => Promise<PoolView>>().mockResolvedValue(aPool());
-  openConsole = jest.fn<(pool: string) => Promise<ConsoleAccess>>().mockResolvedValue(aConsole());
+  vms = jest.fn<() => Promise<readonly OwnVmView[]>>().mockResolvedValue([]);
+  actOnPool = jest.fn<(pool: string, deed: Deed) => Promise<PoolView>>().mockResolvedValue(aPool());
+  actOnVm = jest.fn<(vm: string, deed: Deed) => Promise<OwnVmView>>().mockResolvedValue(anOwnVm());
+  openConsole = jest.fn<(target: Target) => Promise<ConsoleAccess>>().mockResolvedValue(aConsole());
 }
 
 /** The model, as the test puts it. */
@@ -98,14 +111,16 @@ export class FakePools implements IVmPools {
   ready = Promise.resolve();
   availability: Availability = 'ready';
   connected = true;
-  problem = null;
+  problem: Problem | null = null;
   pools: readonly PoolView[] = [];
+  vms: readonly OwnVmView[] = [];
+  notices: readonly Notice[] = [];
   waitingFor: PoolAction | undefined;
-  start = jest.fn<(pool: string) => Promise<void>>();
-  stop = jest.fn<(pool: string) => Promise<void>>();
-  reset = jest.fn<(pool: string) => Promise<void>>();
-  release = jest.fn<(pool: string) => Promise<void>>();
-  openConsole = jest.fn<(pool: string) => Promise<ConsoleAccess>>();
+  start = jest.fn<(target: Target) => Promise<void>>().mockResolvedValue();
+  stop = jest.fn<(target: Target) => Promise<void>>().mockResolvedValue();
+  reset = jest.fn<(target: Target) => Promise<void>>().mockResolvedValue();
+  release = jest.fn<(target: IPoolTarget) => Promise<void>>().mockResolvedValue();
+  openConsole = jest.fn<(target: Target) => Promise<ConsoleAccess>>();
 
   get changed(): ISignal<IVmPools, void> {
     return this._changed;
@@ -116,22 +131,34 @@ export class FakePools implements IVmPools {
     this._changed.emit();
   }
 
+  showVms(...vms: OwnVmView[]): void {
+    this.vms = vms;
+    this._changed.emit();
+  }
+
   setConnected(connected: boolean): void {
     this.connected = connected;
     this._changed.emit();
   }
 
-  pool(name: string): PoolView | undefined {
-    return this.pools.find(pool => pool.name === name);
+  view(target: Target): PoolView | OwnVmView | undefined {
+    return 'pool' in target
+      ? this.pools.find(pool => pool.name === target.pool)
+      : this.vms.find(vm => vm.name === target.vm);
+  }
+
+  vm(target: Target): VmView | OwnVmView | undefined {
+    const view = this.view(target);
+    return view && 'vm' in view ? (view.vm ?? undefined) : view;
   }
 
   pending(): PoolAction | undefined {
     return this.waitingFor;
   }
 
-  allows(pool: string, action: PoolAction): boolean {
-    const view = this.pool(pool);
-    return view !== undefined && !view.why[action];
+  allows(target: Target, action: PoolAction): boolean {
+    const view = this.view(target);
+    return view !== undefined && actionsOf(target).includes(action) && !view.why[action];
   }
 
   private readonly _changed = new Signal<IVmPools, void>(this);

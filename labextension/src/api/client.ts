@@ -1,19 +1,21 @@
 import { ServerConnection } from '@jupyterlab/services';
 import { endpoint } from './address';
-import { ApiError } from './error';
-import type { ConsoleAccess, Health, Me, PoolView } from './types';
+import { ApiError, asApiError } from './error';
+import type { Target } from './target';
+import { pathOf } from './target';
+import type { ConsoleAccess, Deed, Health, Me, OwnVmView, PoolView } from './types';
 
-/** The HTTP interface, one method per endpoint; every method throws `ApiError`. */
+/** The HTTP interface; every method throws `ApiError`. */
 export interface IClient {
   me(): Promise<Me>;
   health(): Promise<Health>;
   pools(): Promise<readonly PoolView[]>;
   pool(pool: string): Promise<PoolView>;
-  start(pool: string): Promise<PoolView>;
-  stop(pool: string): Promise<PoolView>;
-  reset(pool: string): Promise<PoolView>;
-  release(pool: string): Promise<PoolView>;
-  openConsole(pool: string): Promise<ConsoleAccess>;
+  /** The VMs that were granted by name; none where the server is from before there were any. */
+  vms(): Promise<readonly OwnVmView[]>;
+  actOnPool(pool: string, deed: Deed): Promise<PoolView>;
+  actOnVm(vm: string, deed: Deed): Promise<OwnVmView>;
+  openConsole(target: Target): Promise<ConsoleAccess>;
 }
 
 export class Client implements IClient {
@@ -39,24 +41,28 @@ export class Client implements IClient {
     return this._request<PoolView>('GET', 'pools', pool);
   }
 
-  async start(pool: string): Promise<PoolView> {
-    return this._request<PoolView>('POST', 'pools', pool, 'start');
+  async vms(): Promise<readonly OwnVmView[]> {
+    try {
+      const { vms } = await this._request<{ vms?: unknown }>('GET', 'vms');
+      return Array.isArray(vms) ? (vms as OwnVmView[]) : [];
+    } catch (error) {
+      if (asApiError(error).status === 404) {
+        return [];
+      }
+      throw error;
+    }
   }
 
-  async stop(pool: string): Promise<PoolView> {
-    return this._request<PoolView>('POST', 'pools', pool, 'stop');
+  async actOnPool(pool: string, deed: Deed): Promise<PoolView> {
+    return this._request<PoolView>('POST', ...pathOf({ pool }), deed);
   }
 
-  async reset(pool: string): Promise<PoolView> {
-    return this._request<PoolView>('POST', 'pools', pool, 'reset');
+  async actOnVm(vm: string, deed: Deed): Promise<OwnVmView> {
+    return this._request<OwnVmView>('POST', ...pathOf({ vm }), deed);
   }
 
-  async release(pool: string): Promise<PoolView> {
-    return this._request<PoolView>('POST', 'pools', pool, 'release');
-  }
-
-  async openConsole(pool: string): Promise<ConsoleAccess> {
-    return this._request<ConsoleAccess>('POST', 'pools', pool, 'console');
+  async openConsole(target: Target): Promise<ConsoleAccess> {
+    return this._request<ConsoleAccess>('POST', ...pathOf(target), 'console');
   }
 
   private async _request<T>(method: 'GET' | 'POST', ...segments: string[]): Promise<T> {

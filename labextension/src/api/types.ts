@@ -1,9 +1,13 @@
 /** What the server says: docs/api.md, field by field. */
 
 export type Permission = 'start' | 'stop' | 'reset' | 'accessConsole' | 'takeConsole';
-export type PoolAction = 'start' | 'console' | 'stop' | 'reset' | 'release';
+export type Deed = 'start' | 'stop' | 'reset' | 'release';
+export type PoolAction = Deed | 'console';
+/** What can be done with a VM that was granted by its name: there is no pool to give it back to. */
+export type VmAction = Exclude<PoolAction, 'release'>;
 export type VmState = 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
 export type ConsoleState = 'closed' | 'open' | 'inUse';
+export type DisplayEngine = 'vnc' | 'spice';
 
 /** Why an action is not to be had: a code, and what the code is about. */
 export interface Reason {
@@ -22,17 +26,29 @@ export interface Fault {
   readonly message: string;
 }
 
+/** For every action that is not to be had: why. */
+export type Whys = Readonly<Partial<Record<PoolAction, Reason>>>;
+
 export interface VmView {
   readonly name: string;
   readonly state: VmState;
   readonly booted: boolean;
   readonly loggedInUser: string | null;
   readonly console: ConsoleState;
+  /** What its console is opened with. */
+  readonly display: DisplayEngine;
   readonly since: string | null;
   readonly retainedUntil: string | null;
   readonly os: string | null;
   readonly may: readonly Permission[];
   readonly fault: Fault | null;
+}
+
+/** A VM on which the user has a grant of their own. */
+export interface OwnVmView extends VmView {
+  readonly why: Whys;
+  /** Who else is connected or has it from a pool; only for those who may take the console. */
+  readonly usedBy: string | null;
 }
 
 export interface PoolView {
@@ -43,12 +59,21 @@ export interface PoolView {
   readonly may: readonly Permission[];
   readonly vm: VmView | null;
   readonly waiting: null;
-  readonly why: Readonly<Partial<Record<PoolAction, Reason>>>;
+  readonly why: Whys;
+}
+
+/** What administrators are told about a pool: an error keeps it from giving out VMs. */
+export interface Notice {
+  readonly pool: string;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
 }
 
 export interface Picture {
   readonly revision: number;
   readonly pools: readonly PoolView[];
+  readonly vms: readonly OwnVmView[];
+  readonly notices: readonly Notice[];
   readonly problem: Problem | null;
 }
 
@@ -67,6 +92,13 @@ export interface Health {
   readonly problem: Problem | null;
 }
 
+/** What virt-viewer opens. */
+export interface ConnectionFile {
+  readonly name: string;
+  readonly type: string;
+  readonly content: string;
+}
+
 /** Whereto and with what to connect for the display of a VM. */
 export interface ConsoleAccess {
   readonly vm: string;
@@ -75,4 +107,6 @@ export interface ConsoleAccess {
   readonly ticket: string;
   readonly password: string;
   readonly expiresAt: string;
+  /** In place of all this, where the display is not shown in a tab. */
+  readonly file: ConnectionFile | null;
 }

@@ -135,7 +135,9 @@ function parsePicture(data: unknown): Picture | null {
   }
   try {
     const picture = JSON.parse(data) as Partial<Picture> | null;
-    return Array.isArray(picture?.pools) ? (picture as Picture) : null;
+    // A server from before these two were told has none.
+    const { vms = [], notices = [] } = picture ?? {};
+    return Array.isArray(picture?.pools) ? { ...(picture as Picture), vms, notices } : null;
   } catch {
     return null;
   }

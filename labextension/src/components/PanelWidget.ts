@@ -1,9 +1,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import type { PoolAction } from '../api/types';
 import type { IVmPools } from '../tokens';
 import { PoolPanel } from './PoolPanel';
+import type { OnAction } from './VmActions';
 
 /** The side panel: the model as properties, the buttons as one callback. */
 export class PanelWidget extends ReactWidget {
@@ -19,8 +19,10 @@ export class PanelWidget extends ReactWidget {
       availability: pools.availability,
       connected: pools.connected,
       pools: pools.pools,
+      vms: pools.vms,
+      notices: pools.notices,
       problem: pools.problem,
-      pending: name => pools.pending(name),
+      pending: target => pools.pending(target),
       trans,
       language,
       onAction
@@ -37,6 +39,6 @@ export namespace PanelWidget {
     readonly pools: IVmPools;
     readonly trans: TranslationBundle;
     readonly language: string;
-    readonly onAction: (action: PoolAction, pool: string) => void;
+    readonly onAction: OnAction;
   }
 }

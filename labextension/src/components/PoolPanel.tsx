@@ -1,109 +1,116 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { PoolAction, PoolView, Problem } from '../api/types';
-import { poolIcon, reconnectIcon, warningIcon } from '../icons';
+import type { Target } from '../api/target';
+import type { Notice, OwnVmView, PoolAction, PoolView, Problem } from '../api/types';
 import type { Availability } from '../tokens';
-import { localTime } from '../wording';
+import { Announcer } from './Announcer';
+import { isStale, Notices, ProblemBanner, ReconnectingBanner } from './Banners';
+import { EmptyNote, LoadingNote, UnsupportedNote } from './Notes';
+import { OwnVmCard } from './OwnVmCard';
 import { PoolCard } from './PoolCard';
+import type { OnAction } from './VmActions';
 
 export interface IPoolPanelProps {
   readonly availability: Availability;
   readonly connected: boolean;
   readonly pools: readonly PoolView[];
+  readonly vms: readonly OwnVmView[];
+  readonly notices: readonly Notice[];
   readonly problem: Problem | null;
-  readonly pending: (pool: string) => PoolAction | undefined;
+  readonly pending: (target: Target) => PoolAction | undefined;
   readonly trans: TranslationBundle;
   readonly language: string;
-  readonly onAction: (action: PoolAction, pool: string) => void;
+  readonly onAction: OnAction;
 }
 
-/** All pools of the user, and above them whatever makes the picture doubtful. */
+/** All pools and VMs of the user, and above them whatever makes the picture doubtful. */
 export function PoolPanel(props: IPoolPanelProps): JSX.Element {
-  const { availability, connected, trans } = props;
+  const { availability, connected, notices, problem, trans, language } = props;
   const isReady = availability === 'ready';
   return (
     <div
       className="jp-VmPool-Panel"
       data-availability={availability}
       data-connected={connected}
+      data-stale={problem !== null && isStale(problem)}
       aria-busy={availability === 'loading'}
     >
       <h2 className="jp-VmPool-Title">{trans.__('Virtual machines')}</h2>
       <div role="status" className="jp-VmPool-Banners">
         {!connected && <ReconnectingBanner isKnown={isReady} trans={trans} />}
-        <ProblemBanner {...props} />
-      </div>
-      {availability === 'unsupported' && <UnsupportedNote trans={trans} />}
-      {availability === 'loading' && connected && (
-        <p className="jp-VmPool-Note">{trans.__('Loading…')}</p>
-      )}
-      {isReady && (props.pools.length ? <Cards {...props} /> : <EmptyNote trans={trans} />)}
-    </div>
-  );
-}
-
-function Cards({ pools, pending, ...props }: IPoolPanelProps): JSX.Element {
-  return (
-    <ul className="jp-VmPool-Cards" aria-label={props.trans.__('Pools')}>
-      {pools.map(pool => (
-        <PoolCard key={pool.name} pool={pool} pending={pending(pool.name)} {...props} />
-      ))}
-    </ul>
-  );
-}
-
-function ReconnectingBanner(props: { isKnown: boolean; trans: TranslationBundle }): JSX.Element {
-  const { isKnown, trans } = props;
-  return (
-    <p className="jp-VmPool-Banner">
-      <reconnectIcon.react tag="span" className="jp-VmPool-Icon" />
-      <span>
-        {trans.__('No connection to the server. Reconnecting.')}{' '}
-        {isKnown && trans.__('What is shown was the state before.')}
-      </span>
-    </p>
-  );
-}
-
-function ProblemBanner({ problem, trans, language }: IPoolPanelProps): JSX.Element | null {
-  if (!problem) {
-    return null;
-  }
-  return (
-    <p className="jp-VmPool-Banner jp-mod-problem" data-code={problem.code}>
-      <warningIcon.react tag="span" className="jp-VmPool-Icon" />
-      <span>
-        {problem.message}{' '}
-        <span className="jp-VmPool-Since">
-          {trans.__('Not up to date since %1.', localTime(problem.since, language))}
-        </span>
-      </span>
-    </p>
-  );
-}
-
-function EmptyNote({ trans }: { trans: TranslationBundle }): JSX.Element {
-  return (
-    <div className="jp-VmPool-Note" data-note="empty">
-      <poolIcon.react tag="span" className="jp-VmPool-NoteIcon" />
-      <p>{trans.__('There is no pool that you may use.')}</p>
-      <p>
-        {trans.__('Define one, or ask your administrator for access. It shows up here by itself.')}
-      </p>
-    </div>
-  );
-}
-
-function UnsupportedNote({ trans }: { trans: TranslationBundle }): JSX.Element {
-  return (
-    <div className="jp-VmPool-Note" data-note="unsupported">
-      <poolIcon.react tag="span" className="jp-VmPool-NoteIcon" />
-      <p>{trans.__('This Jupyter server does not offer virtual machines.')}</p>
-      <p>
-        {trans.__(
-          'Its server extension vmpool_ext is missing or disabled. When it has been enabled, reload this page.'
+        {problem && !isLoading(props) && (
+          <ProblemBanner problem={problem} trans={trans} language={language} />
         )}
-      </p>
+        {notices.length > 0 && <Notices notices={notices} trans={trans} />}
+      </div>
+      <Content {...props} />
+      {isReady && <Announcer {...props} />}
     </div>
+  );
+}
+
+/** The cards, or what there is in their place; nothing where the banners say it all. */
+function Content(props: IPoolPanelProps): JSX.Element | null {
+  const { availability, connected, pools, vms, problem, trans } = props;
+  if (availability === 'unsupported') {
+    return <UnsupportedNote trans={trans} />;
+  }
+  if (pools.length + vms.length > 0) {
+    return <Sections {...props} />;
+  }
+  if (isLoading(props)) {
+    return connected ? <LoadingNote trans={trans} /> : null;
+  }
+  return availability === 'ready' && !problem ? <EmptyNote trans={trans} /> : null;
+}
+
+/** Whether nothing is known yet, and nothing in the way of knowing. */
+function isLoading({ availability, pools, vms, problem }: IPoolPanelProps): boolean {
+  const isKnown = pools.length + vms.length > 0;
+  return !isKnown && (problem ? problem.code === 'loading' : availability === 'loading');
+}
+
+/** Headings are seen where there are two kinds of cards to tell apart; heard they are always. */
+function Sections({ pools, vms, pending, ...props }: IPoolPanelProps): JSX.Element {
+  const { trans } = props;
+  const isOne = pools.length === 0 || vms.length === 0;
+  return (
+    <>
+      {pools.length > 0 && (
+        <Section title={trans.__('Pools')} isTitleHidden={isOne}>
+          {pools.map(pool => (
+            <PoolCard
+              key={pool.name}
+              {...props}
+              pool={pool}
+              pending={pending({ pool: pool.name })}
+            />
+          ))}
+        </Section>
+      )}
+      {vms.length > 0 && (
+        <Section title={trans.__('Individual virtual machines')} isTitleHidden={isOne}>
+          {vms.map(vm => (
+            <OwnVmCard key={vm.name} {...props} vm={vm} pending={pending({ vm: vm.name })} />
+          ))}
+        </Section>
+      )}
+    </>
+  );
+}
+
+function Section(props: {
+  readonly title: string;
+  readonly isTitleHidden: boolean;
+  readonly children: React.ReactNode;
+}): JSX.Element {
+  const { title, isTitleHidden, children } = props;
+  return (
+    <section className="jp-VmPool-Section">
+      <h3 className={isTitleHidden ? 'jp-VmPool-Hidden' : 'jp-VmPool-SectionTitle'}>{title}</h3>
+      <ul className="jp-VmPool-Cards" aria-label={title}>
+        {children}
+      </ul>
+    </section>
   );
 }

@@ -1,45 +1,58 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { PoolAction, PoolView } from '../api/types';
-import { actionIcons } from '../icons';
+import type { Target } from '../api/target';
+import { actionsOf, nameOf } from '../api/target';
+import type { PoolAction, VmView, Whys } from '../api/types';
+import { actionIcons, downloadIcon, waitIcon, warningIcon } from '../icons';
 import { actionHint, actionName, actionWord, whySentence } from '../wording';
 
-/** In the order in which they are shown. */
-export const ACTIONS: readonly PoolAction[] = ['start', 'console', 'stop', 'reset', 'release'];
+export type OnAction = (action: PoolAction, target: Target) => void;
 
 export interface IVmActionsProps {
-  readonly pool: PoolView;
+  readonly target: Target;
+  readonly vm: VmView | null;
+  readonly why: Whys;
   /** The action that the server has not answered yet. */
   readonly pending: PoolAction | undefined;
   /** Whether anybody is listening: without the server nothing can be done. */
   readonly connected: boolean;
   readonly trans: TranslationBundle;
-  readonly onAction: (action: PoolAction, pool: string) => void;
+  readonly onAction: OnAction;
 }
 
 /** The row of icon buttons below a VM. */
 export function VmActions(props: IVmActionsProps): JSX.Element {
-  const { pool, trans } = props;
+  const { target, vm, trans } = props;
   return (
     <div
       className="jp-VmPool-Actions"
       role="group"
-      aria-label={trans.__('Actions for %1', pool.vm?.name ?? pool.name)}
+      aria-label={trans.__('Actions for %1', vm?.name ?? nameOf(target))}
     >
-      {ACTIONS.map(action => (
+      {actionsOf(target).map(action => (
         <ActionButton key={action} action={action} {...props} />
       ))}
     </div>
   );
 }
 
+/** Refusals that are over by themselves. */
+const PASSING = ['pool-exhausted'];
+
 /** The one button of a pool from which there is no VM yet; a refusal is written out below. */
 export function StartButton(props: IVmActionsProps): JSX.Element {
   const hint = hindrance('start', props);
+  const { code } = props.why.start ?? {};
+  const icon = code && !PASSING.includes(code) ? warningIcon : waitIcon;
   return (
     <div className="jp-VmPool-First">
       <ActionButton action="start" prominent {...props} />
-      {hint && <p className="jp-VmPool-Hint">{hint}</p>}
+      {hint && (
+        <p className="jp-VmPool-Hint" data-code={code}>
+          <icon.react tag="span" className="jp-VmPool-Icon" />
+          <span>{hint}</span>
+        </p>
+      )}
     </div>
   );
 }
@@ -47,9 +60,11 @@ export function StartButton(props: IVmActionsProps): JSX.Element {
 function ActionButton(
   props: IVmActionsProps & { action: PoolAction; prominent?: boolean }
 ): JSX.Element {
-  const { action, pool, trans, pending, prominent } = props;
+  const { action, target, vm, trans, pending, prominent } = props;
   const hint = hindrance(action, props);
-  const title = hint ? `${actionWord(trans, action)}: ${hint}` : actionHint(trans, action);
+  const title = hint
+    ? `${actionWord(trans, action)}: ${hint}`
+    : actionHint(trans, action, vm?.display);
   return (
     <button
       type="button"
@@ -57,23 +72,29 @@ function ActionButton(
       data-action={action}
       data-hint={title}
       title={title}
-      aria-label={actionName(trans, action, pool.name)}
+      aria-label={actionName(trans, action, nameOf(target))}
       aria-description={hint ?? undefined}
       // Not `disabled`: that would take the focus, and with it the reason, away from keyboards.
       aria-disabled={hint !== null}
       aria-busy={pending === action}
-      onClick={() => hint === null && props.onAction(action, pool.name)}
+      onClick={() => hint === null && props.onAction(action, target)}
     >
-      {React.createElement(actionIcons[action].react, { tag: 'span', className: 'jp-VmPool-Icon' })}
+      <ActionIcon action={action} vm={vm} />
       {prominent && <span>{actionWord(trans, action)}</span>}
     </button>
   );
 }
 
+function ActionIcon({ action, vm }: { action: PoolAction; vm: VmView | null }): JSX.Element {
+  const isDownload = action === 'console' && vm?.display === 'spice';
+  const icon = isDownload ? downloadIcon : actionIcons[action];
+  return <icon.react tag="span" className="jp-VmPool-Icon" />;
+}
+
 /** Why the button does nothing now; null if it does. The server's reason is the only rule. */
 function hindrance(action: PoolAction, props: IVmActionsProps): string | null {
-  const { pool, pending, connected, trans } = props;
-  const reason = pool.why[action];
+  const { why, pending, connected, trans } = props;
+  const reason = why[action];
   if (reason) {
     return whySentence(trans, reason);
   }

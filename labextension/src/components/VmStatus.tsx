@@ -1,36 +1,41 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { VmView } from '../api/types';
-import { phaseIcons, warningIcon } from '../icons';
-import type { Phase } from '../wording';
-import { localTime, phaseOf, phaseWord } from '../wording';
+import type { OwnVmView, VmView, Whys } from '../api/types';
+import { phaseIcons } from '../icons';
+import type { Phase } from '../model/phase';
+import { phaseOf } from '../model/phase';
+import { localTime, phaseAdvice, phaseWord } from '../wording';
 
 export interface IVmStatusProps {
-  readonly vm: VmView;
+  readonly vm: VmView | OwnVmView;
+  readonly why: Whys;
+  /** Whether it is from a pool, and the user's for a time. */
+  readonly isKept: boolean;
   readonly trans: TranslationBundle;
   readonly language: string;
 }
 
-/** What the VM is doing, since when, and until when it is kept. */
-export function VmStatus({ vm, trans, language }: IVmStatusProps): JSX.Element {
-  const phase = phaseOf(vm);
+/** What the VM is doing, what there is to do about it, since when, and until when it is kept. */
+export function VmStatus(props: IVmStatusProps): JSX.Element {
+  const { vm, why, trans } = props;
+  const phase = phaseOf(vm, why);
+  const advice = phaseAdvice(trans, vm, why);
   return (
     <div className="jp-VmPool-Status">
-      <p className="jp-VmPool-State" data-phase={phase} role="status" aria-atomic="true">
+      <p className="jp-VmPool-State" data-phase={phase}>
         {React.createElement(phaseIcons[phase].react, { tag: 'span', className: 'jp-VmPool-Icon' })}
-        <span className="jp-VmPool-Hidden">{`${vm.name}: `}</span>
         <span className="jp-VmPool-Word">{phaseWord(trans, phase)}</span>
       </p>
       {vm.fault ? (
-        <p className="jp-VmPool-Fault" role="status">
-          {phase !== 'failed' && <warningIcon.react tag="span" className="jp-VmPool-Icon" />}
-          <span>{vm.fault.message}</span>
+        <p className="jp-VmPool-Fault" data-code={vm.fault.code}>
+          {vm.fault.message}
         </p>
       ) : (
         <Progress phase={phase} trans={trans} />
       )}
+      {advice && <p className="jp-VmPool-Advice">{advice}</p>}
       <ul className="jp-VmPool-Details">
-        {detailsOf(vm, trans, language).map(detail => (
+        {detailsOf(phase, props).map(detail => (
           <li key={detail}>{detail}</li>
         ))}
       </ul>
@@ -68,25 +73,28 @@ function Progress(props: { phase: Phase; trans: TranslationBundle }): JSX.Elemen
   );
 }
 
-function detailsOf(vm: VmView, trans: TranslationBundle, language: string): string[] {
+function detailsOf(phase: Phase, props: IVmStatusProps): string[] {
+  const { vm, isKept, trans, language } = props;
   const details = [
     vm.os,
     vm.loggedInUser && trans.__('Logged in as %1', vm.loggedInUser),
-    vm.since && sinceSentence(vm, localTime(vm.since, language), trans),
-    keptSentence(vm, trans, language)
+    vm.since && sinceSentence(phase, localTime(vm.since, language), trans),
+    isKept && keptSentence(vm, trans, language)
   ];
   return details.filter((detail): detail is string => !!detail);
 }
 
-function sinceSentence(vm: VmView, time: string, trans: TranslationBundle): string | null {
-  switch (phaseOf(vm)) {
-    case 'running':
-    case 'booting':
-      return trans.__('On since %1', time);
+function sinceSentence(phase: Phase, time: string, trans: TranslationBundle): string | null {
+  switch (phase) {
     case 'off':
       return trans.__('Off since %1', time);
-    default:
+    case 'starting':
+    case 'preparing':
+    case 'stopping':
+    case 'failed':
       return null;
+    default:
+      return trans.__('On since %1', time);
   }
 }
 

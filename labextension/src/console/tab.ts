@@ -4,28 +4,42 @@ import type { ITranslator } from '@jupyterlab/translation';
 import { ReactWidget, Toolbar, UseSignal } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import * as React from 'react';
+import type { Target } from '../api/target';
+import { keyOf } from '../api/target';
 import { ConsoleBar } from '../components/ConsoleBar';
 import type { IVmPools } from '../tokens';
 import { ConsoleConnection } from './connection';
 import type { OpenDisplay } from './display';
 import { displaysIn, loadRfb } from './display';
+import { Tickets } from './tickets';
 import { ConsoleWidget } from './widget';
 
 /** The tab in the main area: a bar with the state, and the console below it. */
 export class ConsoleTab extends MainAreaWidget<ConsoleWidget> {
-  constructor({ pool, pools, settings, translator }: ConsoleTab.IOptions) {
+  constructor({ target, pools, settings, translator }: ConsoleTab.IOptions) {
     const trans = translator.load('vmpool_ext');
+    const tickets = new Tickets(target, pools, trans);
     const connection = new ConsoleConnection({
-      askForTicket: () => pools.openConsole(pool),
+      askForTicket: () => tickets.ask(),
       loadDisplay: (): Promise<OpenDisplay> =>
         loadRfb().then(Rfb => displaysIn(content.screen, settings, Rfb))
     });
     const toolbar = new Toolbar();
     const onLeave = (): void => toolbar.node.querySelector('button')?.focus();
-    const content = new ConsoleWidget({ pool, pools, connection, trans, onLeave });
+    const content = new ConsoleWidget({ target, pools, connection, trans, onLeave });
     super({ content, toolbar, translator });
-    this.id = `vmpool-console-${pool}`;
+    this._tickets = tickets;
+    this.id = `vmpool-console-${keyOf(target)}`;
     toolbar.addItem('console', barOf(connection, trans));
+  }
+
+  /** The person asked for this console, and agreed to take it over if somebody else has it. */
+  agree(): void {
+    const { connection } = this.content;
+    this._tickets.agree();
+    if (connection.status.state === 'closed') {
+      connection.reconnect();
+    }
   }
 
   protected override onAfterAttach(msg: Message): void {
@@ -37,12 +51,13 @@ export class ConsoleTab extends MainAreaWidget<ConsoleWidget> {
     }
   }
 
+  private readonly _tickets: Tickets;
   private _hasBegun = false;
 }
 
 export namespace ConsoleTab {
   export interface IOptions {
-    readonly pool: string;
+    readonly target: Target;
     readonly pools: IVmPools;
     readonly settings: ServerConnection.ISettings;
     readonly translator: ITranslator;

@@ -1,6 +1,8 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
+import type { Target } from '../api/target';
+import { nameOf } from '../api/target';
 import { consoleSentence } from '../components/ConsoleBar';
 import { machineIcon } from '../icons';
 import type { IVmPools } from '../tokens';
@@ -31,8 +33,8 @@ export class ConsoleWidget extends Widget {
     return this._options.connection;
   }
 
-  get pool(): string {
-    return this._options.pool;
+  get target(): Target {
+    return this._options.target;
   }
 
   /** What the display draws into. */
@@ -54,7 +56,9 @@ export class ConsoleWidget extends Widget {
   }
 
   private get _isAvailable(): boolean {
-    return this._options.pools.allows(this.pool, 'console');
+    const { pools } = this._options;
+    // Who may take it over does so from the panel, after a question, and not by a tab that comes back.
+    return pools.allows(this.target, 'console') && pools.vm(this.target)?.console !== 'inUse';
   }
 
   private _onPoolsChanged(): void {
@@ -77,13 +81,14 @@ export class ConsoleWidget extends Widget {
 
   private _show(): void {
     const { status } = this.connection;
-    const vm = this.connection.vm ?? this._options.pools.pool(this.pool)?.vm?.name ?? this.pool;
+    const { pools, trans } = this._options;
+    const vm = this.connection.vm ?? pools.vm(this.target)?.name ?? nameOf(this.target);
     this.title.label = vm;
-    this.title.caption = this._options.trans.__('Console of %1, from the pool %2', vm, this.pool);
+    this.title.caption = captionOf(vm, this.target, trans);
     this.node.setAttribute('aria-label', this.title.caption);
     this.node.dataset.vm = vm;
     this.node.dataset.consoleState = status.state;
-    this._curtain.textContent = consoleSentence(status, this._options.trans);
+    this._curtain.textContent = consoleSentence(status, trans);
     this._takeFocus(status.state === 'connected');
   }
 
@@ -106,11 +111,17 @@ export class ConsoleWidget extends Widget {
 
 export namespace ConsoleWidget {
   export interface IOptions {
-    readonly pool: string;
+    readonly target: Target;
     readonly pools: IVmPools;
     readonly connection: ConsoleConnection;
     readonly trans: TranslationBundle;
     /** The person wants out of the console, by keyboard. */
     readonly onLeave: () => void;
   }
+}
+
+function captionOf(vm: string, target: Target, trans: TranslationBundle): string {
+  return 'pool' in target
+    ? trans.__('Console of %1, from the pool %2', vm, target.pool)
+    : trans.__('Console of %1', vm);
 }

@@ -5,12 +5,24 @@ import { Signal } from '@lumino/signaling';
 import type { IClient } from '../api/client';
 import type { ApiError } from '../api/error';
 import { asApiError } from '../api/error';
-import type { ConsoleAccess, Picture, PoolAction, PoolView, Problem } from '../api/types';
+import type { IPoolTarget, Target } from '../api/target';
+import { actionsOf, keyOf } from '../api/target';
+import type {
+  ConsoleAccess,
+  Deed,
+  Notice,
+  OwnVmView,
+  Picture,
+  PoolAction,
+  PoolView,
+  Problem,
+  VmView
+} from '../api/types';
 import type { IUpdates } from '../api/updates';
 import type { Availability, IVmPools } from '../tokens';
 
 /** Tells the user that the server refused. */
-export type TellRefusal = (action: PoolAction, pool: string, refusal: ApiError) => void;
+export type TellRefusal = (action: PoolAction, target: Target, refusal: ApiError) => void;
 
 /** What the front end knows: the server's last picture, and what it has asked for meanwhile. */
 export class VmPoolManager implements IVmPools, IDisposable {
@@ -39,6 +51,14 @@ export class VmPoolManager implements IVmPools, IDisposable {
     return this._pools;
   }
 
+  get vms(): readonly OwnVmView[] {
+    return this._vms;
+  }
+
+  get notices(): readonly Notice[] {
+    return this._notices;
+  }
+
   get problem(): Problem | null {
     return this._problem;
   }
@@ -60,43 +80,50 @@ export class VmPoolManager implements IVmPools, IDisposable {
     Signal.clearData(this);
   }
 
-  pool(name: string): PoolView | undefined {
-    return this._pools.find(pool => pool.name === name);
+  view(target: Target): PoolView | OwnVmView | undefined {
+    return 'pool' in target ? named(this._pools, target.pool) : named(this._vms, target.vm);
   }
 
-  pending(pool: string): PoolAction | undefined {
-    return this._pending.get(pool);
+  vm(target: Target): VmView | OwnVmView | undefined {
+    return 'pool' in target
+      ? (named(this._pools, target.pool)?.vm ?? undefined)
+      : named(this._vms, target.vm);
   }
 
-  allows(pool: string, action: PoolAction): boolean {
-    const view = this.pool(pool);
-    return view !== undefined && !view.why[action];
+  pending(target: Target): PoolAction | undefined {
+    return this._pending.get(keyOf(target));
   }
 
-  async start(pool: string): Promise<void> {
-    await this._act('start', pool, () => this._client.start(pool));
+  allows(target: Target, action: PoolAction): boolean {
+    const view = this.view(target);
+    return view !== undefined && actionsOf(target).includes(action) && !view.why[action];
   }
 
-  async stop(pool: string): Promise<void> {
-    await this._act('stop', pool, () => this._client.stop(pool));
+  async start(target: Target): Promise<void> {
+    await this._act('start', target);
   }
 
-  async reset(pool: string): Promise<void> {
-    await this._act('reset', pool, () => this._client.reset(pool));
+  async stop(target: Target): Promise<void> {
+    await this._act('stop', target);
   }
 
-  async release(pool: string): Promise<void> {
-    await this._act('release', pool, () => this._client.release(pool));
+  async reset(target: Target): Promise<void> {
+    await this._act('reset', target);
   }
 
-  async openConsole(pool: string): Promise<ConsoleAccess> {
-    return this._client.openConsole(pool);
+  async release(target: IPoolTarget): Promise<void> {
+    await this._act('release', target);
   }
 
-  /** The one HTTP request for pools there is; from then on the socket tells. */
+  async openConsole(target: Target): Promise<ConsoleAccess> {
+    return this._client.openConsole(target);
+  }
+
+  /** The only requests for pools and VMs there are; from then on the socket tells. */
   private async _begin(): Promise<void> {
     try {
-      this._show(await this._client.pools(), null);
+      const [pools, vms] = await Promise.all([this._client.pools(), this._client.vms()]);
+      this._show({ pools, vms, notices: [], problem: null });
     } catch (error) {
       const refusal = asApiError(error);
       if (isMissing(refusal)) {
@@ -124,42 +151,50 @@ export class VmPoolManager implements IVmPools, IDisposable {
     }
   }
 
-  private async _act(
-    action: PoolAction,
-    pool: string,
-    ask: () => Promise<PoolView>
-  ): Promise<void> {
-    if (this._pending.has(pool)) {
+  private async _act(deed: Deed, target: Target): Promise<void> {
+    const key = keyOf(target);
+    if (this._pending.has(key)) {
       return;
     }
-    this._pending.set(pool, action);
+    this._pending.set(key, deed);
     this._emitChanged();
     try {
-      await this._settle(ask);
+      await this._settle(deed, target);
     } catch (error) {
-      this._tellRefusal(action, pool, asApiError(error));
+      this._tellRefusal(deed, target, asApiError(error));
     } finally {
-      this._pending.delete(pool);
+      this._pending.delete(key);
       this._emitChanged();
     }
   }
 
-  private async _settle(ask: () => Promise<PoolView>): Promise<void> {
+  private async _settle(deed: Deed, target: Target): Promise<void> {
     const before = this._pictures;
-    const answer = await ask();
+    const showAnswer = await this._ask(deed, target);
     // A picture that came meanwhile is newer than this answer, or will be followed by one that is.
     if (this._pictures === before) {
-      this._pools = this._pools.map(pool => (pool.name === answer.name ? answer : pool));
+      showAnswer();
     }
+  }
+
+  private async _ask(deed: Deed, target: Target): Promise<() => void> {
+    if ('pool' in target) {
+      const pool = await this._client.actOnPool(target.pool, deed);
+      return () => (this._pools = withAnswer(this._pools, pool));
+    }
+    const vm = await this._client.actOnVm(target.vm, deed);
+    return () => (this._vms = withAnswer(this._vms, vm));
   }
 
   private _onPicture(_: IUpdates, picture: Picture): void {
     this._pictures += 1;
-    this._show(picture.pools, picture.problem);
+    this._show(picture);
   }
 
-  private _show(pools: readonly PoolView[], problem: Problem | null): void {
+  private _show({ pools, vms, notices, problem }: Omit<Picture, 'revision'>): void {
     this._pools = pools;
+    this._vms = vms;
+    this._notices = notices;
     this._problem = problem;
     this._availability = 'ready';
     this._ready.resolve();
@@ -184,6 +219,8 @@ export class VmPoolManager implements IVmPools, IDisposable {
   private readonly _pending = new Map<string, PoolAction>();
   private _availability: Availability = 'loading';
   private _pools: readonly PoolView[] = [];
+  private _vms: readonly OwnVmView[] = [];
+  private _notices: readonly Notice[] = [];
   private _problem: Problem | null = null;
   private _pictures = 0;
   private _isDisposed = false;
@@ -195,6 +232,18 @@ export namespace VmPoolManager {
     readonly updates: IUpdates;
     readonly tellRefusal: TellRefusal;
   }
+}
+
+interface INamed {
+  readonly name: string;
+}
+
+function named<T extends INamed>(views: readonly T[], name: string): T | undefined {
+  return views.find(view => view.name === name);
+}
+
+function withAnswer<T extends INamed>(views: readonly T[], answer: T): readonly T[] {
+  return views.map(view => (view.name === answer.name ? answer : view));
 }
 
 /** No server extension here: JupyterLite, or Jupyter without us; a page in place of JSON means the same. */

@@ -3,16 +3,16 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
-import type { PoolAction } from '../api/types';
+import type { Target } from '../api/target';
+import { nameOf } from '../api/target';
+import type { Deed, PoolAction } from '../api/types';
 import { actionIcons } from '../icons';
 import { IVmPools } from '../tokens';
-import { actionHint, actionName, actionWord } from '../wording';
-import { CommandIDs, poolArguments, poolOf } from './ids';
-
-type Deed = Exclude<PoolAction, 'console'>;
+import { actionHint, actionName, actionWord, usedBySentence } from '../wording';
+import { CommandIDs, requiredTarget, targetArguments, targetOf } from './ids';
 
 /** Asks whether to do it. */
-export type Confirm = (deed: Deed, pool: string) => Promise<boolean>;
+export type Confirm = (deed: Deed, target: Target) => Promise<boolean>;
 
 export const commandsPlugin: JupyterFrontEndPlugin<void> = {
   id: 'vmpool-ext:commands',
@@ -32,31 +32,35 @@ export function addCommands(
   trans: TranslationBundle,
   confirm: Confirm
 ): void {
-  const deeds: Record<Deed, (pool: string) => Promise<void>> = {
-    start: pool => pools.start(pool),
-    stop: pool => pools.stop(pool),
-    reset: pool => pools.reset(pool),
-    release: pool => pools.release(pool)
-  };
-  for (const deed of Object.keys(deeds) as Deed[]) {
+  for (const deed of DEEDS) {
     commands.addCommand(CommandIDs[deed], {
       ...commandFor(deed, pools, trans),
       execute: async args => {
-        const pool = requiredPool(poolOf(args));
-        if (deed === 'start' || (await confirm(deed, pool))) {
-          await deeds[deed](pool);
+        const target = requiredTarget(args);
+        if (deed === 'start' || (await confirm(deed, target))) {
+          await perform(deed, target, pools);
         }
       }
     });
   }
   pools.changed.connect(() => {
-    for (const deed of Object.keys(deeds) as Deed[]) {
+    for (const deed of DEEDS) {
       commands.notifyCommandChanged(CommandIDs[deed]);
     }
   });
 }
 
-/** What the commands for a pool have in common: how they look, and when they are enabled. */
+const DEEDS: readonly Deed[] = ['start', 'stop', 'reset', 'release'];
+
+async function perform(deed: Deed, target: Target, pools: IVmPools): Promise<void> {
+  if (deed !== 'release') {
+    await pools[deed](target);
+  } else if ('pool' in target) {
+    await pools.release(target);
+  }
+}
+
+/** What the commands for a VM have in common: how they look, and when they are enabled. */
 export function commandFor(
   action: PoolAction,
   pools: IVmPools,
@@ -64,31 +68,26 @@ export function commandFor(
 ): Omit<CommandRegistry.ICommandOptions, 'execute'> {
   return {
     label: args => {
-      const pool = poolOf(args);
-      return pool === null ? actionWord(trans, action) : actionName(trans, action, pool);
+      const target = targetOf(args);
+      return target ? actionName(trans, action, nameOf(target)) : actionWord(trans, action);
     },
     caption: actionHint(trans, action),
     icon: actionIcons[action],
-    describedBy: poolArguments(trans.__('The name of the pool')),
+    describedBy: targetArguments(trans),
     isEnabled: args => {
-      const pool = poolOf(args);
-      return pool !== null && pools.allows(pool, action) && !pools.pending(pool);
+      const target = targetOf(args);
+      return target !== null && pools.allows(target, action) && !pools.pending(target);
     }
   };
 }
 
-export function requiredPool(pool: string | null): string {
-  if (pool === null) {
-    throw new Error('The command needs the name of a pool: {"pool": "…"}');
-  }
-  return pool;
-}
-
 function confirmByDialog(pools: IVmPools, trans: TranslationBundle): Confirm {
-  return async (deed, pool) => {
+  return async (deed, target) => {
     const result = await showDialog({
-      title: question(trans, deed, pools.pool(pool)?.vm?.name ?? pool),
-      body: consequence(trans, deed),
+      title: question(trans, deed, pools.vm(target)?.name ?? nameOf(target)),
+      body: [usedBySentence(trans, pools.vm(target)), consequence(trans, deed, target)]
+        .filter(Boolean)
+        .join(' '),
       buttons: [
         Dialog.cancelButton({ label: trans.__('Cancel') }),
         Dialog.warnButton({ label: actionWord(trans, deed) })
@@ -110,12 +109,17 @@ function question(trans: TranslationBundle, deed: Deed, vm: string): string {
   return questions[deed];
 }
 
-function consequence(trans: TranslationBundle, deed: Deed): string {
+function consequence(trans: TranslationBundle, deed: Deed, target: Target): string {
   const consequences: Record<Deed, string> = {
     start: '',
-    stop: trans.__(
-      'The virtual machine shuts down. It stays yours; what is not saved in it is lost.'
-    ),
+    stop:
+      'pool' in target
+        ? trans.__(
+            'The virtual machine shuts down. It stays yours; what is not saved in it is lost.'
+          )
+        : trans.__(
+            'The virtual machine shuts down, whoever uses it. What is not saved in it is lost.'
+          ),
     reset: trans.__('The virtual machine restarts at once. What is not saved in it is lost.'),
     release: trans.__('Others may get the virtual machine, and you may get another one next time.')
   };

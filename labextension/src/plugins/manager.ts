@@ -1,17 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Notification } from '@jupyterlab/apputils';
-import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Client } from '../api/client';
 import { Updates } from '../api/updates';
-import type { TellRefusal } from '../model/manager';
 import { VmPoolManager } from '../model/manager';
 import { IVmPools } from '../tokens';
-import { actionName, refusalSentence } from '../wording';
-
-/** JupyterLab cuts notifications off there, without a sign. */
-const LONGEST = 140;
-const SHOWN_FOR = 8000;
+import { notifier } from './notifier';
 
 export const managerPlugin: JupyterFrontEndPlugin<IVmPools> = {
   id: 'vmpool-ext:manager',
@@ -28,17 +21,3 @@ export const managerPlugin: JupyterFrontEndPlugin<IVmPools> = {
     });
   }
 };
-
-/** One notification per refusal; what waiting may mend is a warning, the rest an error. */
-export function notifier(trans: TranslationBundle): TellRefusal {
-  return (action, pool, refusal) => {
-    const sentence = refusalSentence(trans, refusal);
-    const message = shortened(`${actionName(trans, action, pool)}: ${sentence}`);
-    const type = [409, 503].includes(refusal.status) ? 'warning' : 'error';
-    Notification.emit(message, type, { autoClose: SHOWN_FOR });
-  };
-}
-
-function shortened(message: string): string {
-  return message.length > LONGEST ? `${message.slice(0, LONGEST - 1)}…` : message;
-}

@@ -2,11 +2,11 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import type { PoolAction } from '../api/types';
 import { PanelWidget } from '../components/PanelWidget';
+import type { OnAction } from '../components/VmActions';
 import { poolIcon } from '../icons';
 import { IVmPools } from '../tokens';
-import { CommandIDs } from './ids';
+import { argumentsOf, CommandIDs } from './ids';
 
 const PANEL_ID = 'vmpool-panel';
 /** After the file browser and the running kernels, before the rest. */
@@ -35,10 +35,10 @@ export const panelPlugin: JupyterFrontEndPlugin<void> = {
 
 function panelFor(app: JupyterFrontEnd, pools: IVmPools, translator: ITranslator): PanelWidget {
   const trans = translator.load('vmpool_ext');
-  const onAction = (action: PoolAction, pool: string): void => {
+  const onAction: OnAction = (action, target) => {
     // An administrator may have switched the plugin of this command off.
     if (app.commands.hasCommand(CommandIDs[action])) {
-      void app.commands.execute(CommandIDs[action], { pool });
+      void app.commands.execute(CommandIDs[action], argumentsOf(target));
     }
   };
   const panel = new PanelWidget({ pools, trans, language: translator.languageCode, onAction });

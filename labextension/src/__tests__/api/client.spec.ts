@@ -48,11 +48,16 @@ describe('The client', () => {
     await client.health();
     await client.pools();
     await client.pool('demo');
-    await client.start('demo');
-    await client.stop('demo');
-    await client.reset('demo');
-    await client.release('demo');
-    await client.openConsole('demo');
+    await client.actOnPool('demo', 'start');
+    await client.actOnPool('demo', 'stop');
+    await client.actOnPool('demo', 'reset');
+    await client.actOnPool('demo', 'release');
+    await client.openConsole({ pool: 'demo' });
+    await client.vms();
+    await client.actOnVm('lab-1', 'start');
+    await client.actOnVm('lab-1', 'stop');
+    await client.actOnVm('lab-1', 'reset');
+    await client.openConsole({ vm: 'lab-1' });
 
     expect(asked()).toEqual([
       `GET ${API}me`,
@@ -63,7 +68,12 @@ describe('The client', () => {
       `POST ${API}pools/demo/stop`,
       `POST ${API}pools/demo/reset`,
       `POST ${API}pools/demo/release`,
-      `POST ${API}pools/demo/console`
+      `POST ${API}pools/demo/console`,
+      `GET ${API}vms`,
+      `POST ${API}vms/lab-1/start`,
+      `POST ${API}vms/lab-1/stop`,
+      `POST ${API}vms/lab-1/reset`,
+      `POST ${API}vms/lab-1/console`
     ]);
   });
 
@@ -76,7 +86,7 @@ describe('The client', () => {
   ])('keeps the name %p one segment of the path', async (name, segment) => {
     const { client, asked } = clientOf({});
 
-    await client.start(name);
+    await client.actOnPool(name, 'start');
 
     expect(asked()).toEqual([`POST ${API}pools/${segment}/start`]);
   });
@@ -84,7 +94,7 @@ describe('The client', () => {
   it.each(['..', '.', ''])('asks nothing at all for the name %p', async name => {
     const { client, asked } = clientOf({});
 
-    await expect(client.start(name)).rejects.toMatchObject({ code: 'unusable-name' });
+    await expect(client.actOnPool(name, 'start')).rejects.toMatchObject({ code: 'unusable-name' });
 
     expect(asked()).toEqual([]);
   });
@@ -92,7 +102,7 @@ describe('The client', () => {
   it('hands on the answer', async () => {
     const { client } = clientOf({ status: 202, body: JSON.stringify(aPool({ free: 2 })) });
 
-    expect((await client.start('demo')).free).toBe(2);
+    expect((await client.actOnPool('demo', 'start')).free).toBe(2);
   });
 
   it('throws the code, the sentence and the status of a refusal', async () => {
@@ -101,7 +111,7 @@ describe('The client', () => {
       body: '{"code": "pool-exhausted", "message": "All in use.", "reason": null}'
     });
 
-    await expect(client.start('demo')).rejects.toMatchObject({
+    await expect(client.actOnPool('demo', 'start')).rejects.toMatchObject({
       code: 'pool-exhausted',
       message: 'All in use.',
       status: 409
@@ -118,6 +128,21 @@ describe('The client', () => {
     const { client } = clientOf({ status, body });
 
     await expect(client.pools()).rejects.toMatchObject({ name: 'ApiError', code, status });
+  });
+
+  it.each([
+    [404, '{"code": "not-found", "message": "There is nothing here."}'],
+    [200, '{"pools": []}']
+  ])('has no VMs where the server is from before there were any: %i %p', async (status, body) => {
+    const { client } = clientOf({ status, body });
+
+    expect(await client.vms()).toEqual([]);
+  });
+
+  it('does not take a server that cannot say for one without VMs', async () => {
+    const { client } = clientOf({ status: 503, body: '{"code": "loading", "message": "Wait."}' });
+
+    await expect(client.vms()).rejects.toMatchObject({ code: 'loading' });
   });
 
   it('says when no server was reached', async () => {

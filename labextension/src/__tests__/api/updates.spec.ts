@@ -44,6 +44,16 @@ describe('The updates', () => {
     expect(seen).toEqual([7, 8]);
   });
 
+  it('hand on the picture of a server that tells neither VMs nor notices', () => {
+    const seen = jest.fn();
+    updates.picture.connect((_, picture) => seen(picture));
+    updates.connect();
+
+    FakeSocket.last.say({ revision: 1, pools: [], problem: null });
+
+    expect(seen).toHaveBeenCalledWith(aPicture([]));
+  });
+
   it.each([[null], ['text'], [{ pools: 'none' }], [{}]])('leave out %p', message => {
     const seen = jest.fn();
     updates.picture.connect(seen);

@@ -12,6 +12,8 @@ import { FakePools, settled } from '../fakes';
 const ON = aPool({ vm: aVm() });
 const OFF = aPool({ vm: aVm({ state: 'stopped' }), why: { console: { code: 'not-running' } } });
 
+const DEMO = { pool: 'demo' };
+
 let pools: FakePools;
 let widget: ConsoleWidget;
 let display: IDisplay & IDisplayEvents;
@@ -24,7 +26,7 @@ beforeEach(() => {
   pools.openConsole.mockResolvedValue(aConsole());
   pools.show(ON);
   widget = new ConsoleWidget({
-    pool: 'demo',
+    target: DEMO,
     pools,
     connection: aConnection(),
     trans: nullTranslator.load('vmpool_ext'),
@@ -40,7 +42,7 @@ afterEach(() => {
 
 function aConnection(): ConsoleConnection {
   return new ConsoleConnection({
-    askForTicket: () => pools.openConsole('demo'),
+    askForTicket: () => pools.openConsole(DEMO),
     loadDisplay: () =>
       Promise.resolve((_access, events) => {
         display = { focus: jest.fn(), sendCtrlAltDel: jest.fn(), dispose: jest.fn(), ...events };
@@ -100,6 +102,20 @@ describe('The tab of a console', () => {
     jest.advanceTimersByTime(1000);
     await settled();
     pools.show(OFF);
+    expect(widget.node.dataset.consoleState).toBe('closed');
+
+    pools.show(ON);
+    await settled();
+    display.onConnected();
+
+    expect(widget.node.dataset.consoleState).toBe('connected');
+  });
+
+  it('comes back by itself when who else was connected has left, also where it could be taken over', async () => {
+    pools.show(aPool({ vm: aVm({ console: 'inUse' }) }));
+    pools.openConsole.mockRejectedValueOnce(new ApiError('console-in-use', 'In use.', 409));
+    widget.connection.connect();
+    await settled();
     expect(widget.node.dataset.consoleState).toBe('closed');
 
     pools.show(ON);

@@ -3,8 +3,11 @@ import { ApiError } from '../../api/error';
 import type { PoolView } from '../../api/types';
 import type { TellRefusal } from '../../model/manager';
 import { VmPoolManager } from '../../model/manager';
-import { aPicture, aPool, aVm } from '../builders';
+import { anOwnVm, aPicture, aPool, aVm } from '../builders';
 import { FakeClient, FakeUpdates, settled } from '../fakes';
+
+const DEMO = { pool: 'demo' };
+const LAB = { vm: 'lab-1' };
 
 let client: FakeClient;
 let updates: FakeUpdates;
@@ -24,7 +27,7 @@ async function aManager(): Promise<VmPoolManager> {
 
 function anAnswerLater() {
   let answer: (pool: PoolView) => void = () => undefined;
-  client.start.mockReturnValue(new Promise(resolve => (answer = resolve)));
+  client.actOnPool.mockReturnValue(new Promise(resolve => (answer = resolve)));
   return (pool: PoolView) => answer(pool);
 }
 
@@ -51,10 +54,52 @@ describe('The manager', () => {
 
     updates.show(aPicture([aPool({ name: 'other' })], { problem }));
 
-    expect(manager.pool('other')).toBeDefined();
-    expect(manager.pool('demo')).toBeUndefined();
+    expect(manager.view({ pool: 'other' })).toBeDefined();
+    expect(manager.view(DEMO)).toBeUndefined();
     expect(manager.problem).toEqual(problem);
     expect(changed).toHaveBeenCalledTimes(1);
+  });
+
+  it('shows VMs of their own from the first answer on, and with every picture', async () => {
+    client.vms.mockResolvedValue([anOwnVm()]);
+    const manager = await aManager();
+    expect(manager.vm(LAB)?.state).toBe('running');
+
+    updates.show(aPicture([], { vms: [anOwnVm({ state: 'stopped' })] }));
+
+    expect(manager.vm(LAB)?.state).toBe('stopped');
+  });
+
+  it('shows what administrators are told', async () => {
+    const manager = await aManager();
+    const notices = [{ pool: 'demo', severity: 'error', message: 'No such retention.' }] as const;
+
+    updates.show(aPicture([], { notices }));
+
+    expect(manager.notices).toEqual(notices);
+  });
+
+  it('acts on a VM of its own, and shows the answer at once', async () => {
+    client.vms.mockResolvedValue([anOwnVm({ state: 'stopped' })]);
+    client.actOnVm.mockResolvedValue(anOwnVm({ state: 'starting' }));
+    const manager = await aManager();
+
+    const started = manager.start(LAB);
+    expect(manager.pending(LAB)).toBe('start');
+    expect(manager.pending({ pool: 'lab-1' })).toBeUndefined();
+    await started;
+
+    expect(client.actOnVm.mock.calls).toEqual([['lab-1', 'start']]);
+    expect(manager.vm(LAB)?.state).toBe('starting');
+  });
+
+  it('has nothing to give back in a VM of its own', async () => {
+    client.vms.mockResolvedValue([anOwnVm()]);
+
+    const manager = await aManager();
+
+    expect(manager.allows(LAB, 'stop')).toBe(true);
+    expect(manager.allows(LAB, 'release')).toBe(false);
   });
 
   it('never asks for the pools again', async () => {
@@ -104,51 +149,50 @@ describe('The manager', () => {
     const answer = anAnswerLater();
     const manager = await aManager();
 
-    const started = manager.start('demo');
-    await manager.start('demo');
-    await manager.stop('demo');
+    const started = manager.start(DEMO);
+    await manager.start(DEMO);
+    await manager.stop(DEMO);
 
-    expect(manager.pending('demo')).toBe('start');
-    expect(manager.pending('other')).toBeUndefined();
-    expect(client.start).toHaveBeenCalledTimes(1);
-    expect(client.stop).not.toHaveBeenCalled();
+    expect(manager.pending(DEMO)).toBe('start');
+    expect(manager.pending({ pool: 'other' })).toBeUndefined();
+    expect(client.actOnPool.mock.calls).toEqual([['demo', 'start']]);
     answer(aPool());
     await started;
-    expect(manager.pending('demo')).toBeUndefined();
+    expect(manager.pending(DEMO)).toBeUndefined();
   });
 
   it('shows the answer to an action at once', async () => {
     const manager = await aManager();
-    client.start.mockResolvedValue(aPool({ vm: aVm({ state: 'starting' }) }));
+    client.actOnPool.mockResolvedValue(aPool({ vm: aVm({ state: 'starting' }) }));
 
-    await manager.start('demo');
+    await manager.start(DEMO);
 
-    expect(manager.pool('demo')?.vm?.state).toBe('starting');
+    expect(manager.vm(DEMO)?.state).toBe('starting');
   });
 
   it('prefers a picture that came before the answer', async () => {
     const answer = anAnswerLater();
     const manager = await aManager();
 
-    const started = manager.start('demo');
+    const started = manager.start(DEMO);
     updates.show(aPicture([aPool({ vm: aVm({ state: 'running' }) })]));
     answer(aPool({ vm: aVm({ state: 'starting' }) }));
     await started;
 
-    expect(manager.pool('demo')?.vm?.state).toBe('running');
+    expect(manager.vm(DEMO)?.state).toBe('running');
   });
 
   it.each(['start', 'stop', 'reset', 'release'] as const)(
     'tells once that the server refused to %s, and waits for nothing',
     async action => {
       const refusal = new ApiError('pool-exhausted', 'All in use.', 409);
-      client[action].mockRejectedValue(refusal);
+      client.actOnPool.mockRejectedValue(refusal);
       const manager = await aManager();
 
-      await manager[action]('demo');
+      await manager[action](DEMO);
 
-      expect(tellRefusal.mock.calls).toEqual([[action, 'demo', refusal]]);
-      expect(manager.pending('demo')).toBeUndefined();
+      expect(tellRefusal.mock.calls).toEqual([[action, DEMO, refusal]]);
+      expect(manager.pending(DEMO)).toBeUndefined();
     }
   );
 
@@ -156,7 +200,7 @@ describe('The manager', () => {
     client.openConsole.mockRejectedValue(new ApiError('not-running', 'It is off.', 409));
     const manager = await aManager();
 
-    await expect(manager.openConsole('demo')).rejects.toThrow('It is off.');
+    await expect(manager.openConsole(DEMO)).rejects.toThrow('It is off.');
 
     expect(tellRefusal).not.toHaveBeenCalled();
   });
@@ -166,9 +210,9 @@ describe('The manager', () => {
 
     updates.show(aPicture([aPool({ why: { stop: { code: 'not-running' } } })]));
 
-    expect(manager.allows('demo', 'start')).toBe(true);
-    expect(manager.allows('demo', 'stop')).toBe(false);
-    expect(manager.allows('unknown', 'start')).toBe(false);
+    expect(manager.allows(DEMO, 'start')).toBe(true);
+    expect(manager.allows(DEMO, 'stop')).toBe(false);
+    expect(manager.allows({ pool: 'unknown' }, 'start')).toBe(false);
   });
 
   it('ends the listening when it is disposed', async () => {

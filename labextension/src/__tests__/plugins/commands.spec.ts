@@ -4,7 +4,7 @@ import { CommandRegistry } from '@lumino/commands';
 import type { Confirm } from '../../plugins/commands';
 import { addCommands } from '../../plugins/commands';
 import { CommandIDs } from '../../plugins/ids';
-import { aPool } from '../builders';
+import { anOwnVm, aPool } from '../builders';
 import { FakePools } from '../fakes';
 
 let commands: CommandRegistry;
@@ -27,7 +27,25 @@ describe('The commands', () => {
   it.each(DEEDS)('have %s for a pool', async deed => {
     await commands.execute(CommandIDs[deed], ARGS);
 
-    expect(pools[deed]).toHaveBeenCalledWith('demo');
+    expect(pools[deed]).toHaveBeenCalledWith(ARGS);
+  });
+
+  it.each(['start', 'stop', 'reset'] as const)('have %s for a VM of its own', async deed => {
+    pools.showVms(anOwnVm());
+
+    await commands.execute(CommandIDs[deed], { vm: 'lab-1' });
+
+    expect(commands.isEnabled(CommandIDs[deed], { vm: 'lab-1' })).toBe(true);
+    expect(pools[deed]).toHaveBeenCalledWith({ vm: 'lab-1' });
+  });
+
+  it('give nothing back that is from no pool', async () => {
+    pools.showVms(anOwnVm());
+
+    await commands.execute(CommandIDs.release, { vm: 'lab-1' });
+
+    expect(commands.isEnabled(CommandIDs.release, { vm: 'lab-1' })).toBe(false);
+    expect(pools.release).not.toHaveBeenCalled();
   });
 
   it('start without a question', async () => {
@@ -39,7 +57,7 @@ describe('The commands', () => {
   it.each(HARMFUL)('ask once before %s', async deed => {
     await commands.execute(CommandIDs[deed], ARGS);
 
-    expect(confirm.mock.calls).toEqual([[deed, 'demo']]);
+    expect(confirm.mock.calls).toEqual([[deed, ARGS]]);
   });
 
   it.each(HARMFUL)('do not %s when the person says no', async deed => {
@@ -68,7 +86,7 @@ describe('The commands', () => {
   });
 
   it('refuse to run without a pool', async () => {
-    await expect(commands.execute(CommandIDs.start)).rejects.toThrow('name of a pool');
+    await expect(commands.execute(CommandIDs.start)).rejects.toThrow('name of a pool or a VM');
   });
 
   it('say that they changed when the picture did', () => {
@@ -83,7 +101,7 @@ describe('The commands', () => {
   it('describe their arguments', async () => {
     const { args } = await commands.describedBy(CommandIDs.stop);
 
-    expect(args).toMatchObject({ required: ['pool'] });
+    expect(args).toMatchObject({ oneOf: [{ required: ['pool'] }, { required: ['vm'] }] });
   });
 
   it('are called by what they do, and to which pool', () => {

@@ -1,0 +1,44 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { nullTranslator } from '@jupyterlab/translation';
+import { Tickets } from '../../console/tickets';
+import { aConsole, anOwnVm } from '../builders';
+import { FakePools } from '../fakes';
+
+const LAB = { vm: 'lab-1' };
+
+let pools: FakePools;
+let tickets: Tickets;
+
+beforeEach(() => {
+  pools = new FakePools();
+  pools.openConsole.mockResolvedValue(aConsole());
+  tickets = new Tickets(LAB, pools, nullTranslator.load('vmpool_ext'));
+});
+
+describe('A tab', () => {
+  it('comes back by itself to a console that nobody else has', async () => {
+    pools.showVms(anOwnVm({ console: 'open' }));
+
+    await tickets.ask();
+
+    expect(pools.openConsole).toHaveBeenCalledWith(LAB);
+  });
+
+  it('does not take a console over by coming back', async () => {
+    pools.showVms(anOwnVm({ console: 'inUse' }));
+
+    await expect(tickets.ask()).rejects.toMatchObject({ code: 'console-in-use', status: 409 });
+
+    expect(pools.openConsole).not.toHaveBeenCalled();
+  });
+
+  it('takes a console over once, after the person has agreed', async () => {
+    pools.showVms(anOwnVm({ console: 'inUse' }));
+    tickets.agree();
+
+    await tickets.ask();
+
+    expect(pools.openConsole).toHaveBeenCalledTimes(1);
+    await expect(tickets.ask()).rejects.toMatchObject({ code: 'console-in-use' });
+  });
+});

@@ -1,0 +1,33 @@
+import type { Target } from '../api/target';
+import type { VmState } from '../api/types';
+import type { IVmPools } from '../tokens';
+
+const UNDER_WAY: readonly VmState[] = ['starting', 'running'];
+/** What keeps a console closed on the way to it, and no longer. */
+const PASSING = ['nothing-assigned', 'not-running', 'being-prepared', 'waiting-for-login'];
+
+/** Waits until the console can be opened; false once it does not come to that by itself. */
+export function consoleWithinReach(pools: IVmPools, target: Target): Promise<boolean> {
+  return new Promise(resolve => {
+    const look = (): void => {
+      const outcome = outcomeOf(pools, target);
+      if (outcome !== undefined) {
+        pools.changed.disconnect(look);
+        resolve(outcome);
+      }
+    };
+    pools.changed.connect(look);
+    look();
+  });
+}
+
+/** Undefined while it is still open. */
+function outcomeOf(pools: IVmPools, target: Target): boolean | undefined {
+  if (pools.allows(target, 'console')) {
+    return true;
+  }
+  const state = pools.vm(target)?.state;
+  const reason = pools.view(target)?.why.console?.code;
+  const isUnderWay = state && UNDER_WAY.includes(state) && reason && PASSING.includes(reason);
+  return isUnderWay ? undefined : false;
+}

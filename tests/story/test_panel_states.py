@@ -1,0 +1,366 @@
+"""Every state of the panel, drawn by a real JupyterLab in a real browser; the pictures are left in test-results/."""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from time import monotonic, sleep
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.story.conftest import CHROMIUM, RESULTS
+from tests.story.played_server import PlayedServer, a_picture, a_pool, a_vm, an_own_vm, because
+
+pytestmark = pytest.mark.browser
+
+LAB = "http://127.0.0.1:{port}/lab?token={token}"
+PATIENCE = 30
+LONG = "a-pool-with-a-name-that-is-longer-than-any-panel-would-ever-be-wide"
+CONSOLE_FILE = {"name": "win11-1.vv", "type": "application/x-virt-viewer", "content": "[virt-viewer]\ntype=spice\n"}
+OVERFLOWING = """panel => [...panel.querySelectorAll('*'), panel]
+    .filter(node => !node.closest('.jp-VmPool-Hidden'))
+    .filter(node => node.getBoundingClientRect().right > panel.getBoundingClientRect().right + 0.5
+        || (node === panel && node.scrollWidth > node.clientWidth))
+    .map(node => node.outerHTML.slice(0, 200))"""
+
+
+def a_problem(code, message):
+    return a_picture(a_pool("linux"), problem={"code": code, "message": message, "since": "2026-11-22T09:05:00Z"})
+
+
+def one(vm, **why):
+    return a_picture(a_pool("linux", vm, why={key: because(code) for key, code in why.items()}))
+
+
+def failed(code, message, **given):
+    return a_vm("linux-1", fault={"code": code, "message": message}, **given)
+
+
+def starting(**given):
+    return a_vm("linux-1", state="starting", booted=False, since=None, **given)
+
+
+ON, OFF = because("already-running"), because("not-running")
+STATES = {
+    "empty": (a_picture(), ["There is no pool that you may use", "ask your administrator"]),
+    "no VM yet": (a_picture(a_pool("linux")), ["3 of 5 free", "Start"]),
+    "starting": (one(starting(), start="already-running", console="not-running"), ["Starting"]),
+    "being prepared": (
+        one(starting(), start="already-running", console="being-prepared"),
+        ["Being prepared", "The previous session is being ended"],
+    ),
+    "booting": (one(a_vm("linux-1", booted=False), start="already-running"), ["Starting up"]),
+    "waiting for login": (
+        one(a_vm("linux-1"), start="already-running", console="waiting-for-login"),
+        ["Logging you in…", "Then the console can be opened"],
+    ),
+    "login failed": (
+        one(failed("login-failed", "PAM: account ann is locked."), start="already-running", console="login-failed"),
+        ["Login failed", "PAM: account ann is locked.", "tried again every minute"],
+    ),
+    "running": (
+        one(a_vm("linux-1", loggedInUser="ann", console="open"), start="already-running"),
+        ["Running", "Logged in as ann", "Kept for you while the console is open"],
+    ),
+    "stopping": (
+        one(a_vm("linux-1", state="stopping"), start="stopping", console="stopping", stop="stopping"),
+        ["Shutting down"],
+    ),
+    "off": (
+        one(a_vm("linux-1", state="stopped", booted=False), console="not-running", stop="not-running"),
+        ["Off", "Off since"],
+    ),
+    "start failed": (
+        one(failed("start-failed", "QEMU: no space left on device.", state="failed"), console="not-running"),
+        ["Failed", "no space left", "Start it again"],
+    ),
+    "crashed": (
+        one(failed("crashed", "The VM ended by signal 9.", state="failed"), console="not-running"),
+        ["Failed", "signal 9", "not saved"],
+    ),
+    "not answering": (
+        one(failed("boot-timeout", "No sign of the guest agent in 300 s.", booted=False), start="already-running"),
+        ["On, but not answering", "300 s", "Open its console"],
+    ),
+    "exhausted": (
+        a_picture(a_pool("linux", free=0, why={"start": because("pool-exhausted")})),
+        ["0 of 5 free", "All virtual machines of this pool are in use. Try again later."],
+    ),
+    "no VMs": (
+        a_picture(a_pool("linux", free=0, total=0, why={"start": because("pool-empty")})),
+        ["This pool has no virtual machines. Ask your administrator"],
+    ),
+    "misconfigured": (
+        a_picture(
+            a_pool("win11", free=0, why={"start": because("pool-misconfigured")}),
+            a_pool("linux"),
+            notices=[
+                {"pool": "win11", "severity": "error", "message": 'The retention "P1DT" is no duration.'},
+                {"pool": "linux", "severity": "warning", "message": 'VM-Operator cannot read the retention "P1W".'},
+            ],
+        ),
+        ["Gives out nothing until it is mended", "P1DT", "VM-Operator alone", "Tell your administrator"],
+    ),
+    "virtual machines": (
+        a_picture(
+            a_pool("linux", a_vm("linux-1"), why={"start": ON}),
+            vms=[
+                an_own_vm("build-7", state="stopped", why={"console": OFF, "stop": OFF, "reset": OFF}),
+                an_own_vm("win11-3", display="spice", console="inUse", used_by="bob", os="Windows 11", why={"start": ON}),
+                an_own_vm("win11-4", os=None, why={"start": ON, "console": because("assigned-to-another")}),
+            ],
+        ),
+        ["Individual virtual machines", "build-7", "In use by another", "bob uses it. Console asks", "given it back"],
+    ),
+    "long names": (
+        a_picture(a_pool(LONG, a_vm(f"{LONG}-1")), a_pool(f"{LONG}2"), vms=[an_own_vm(f"{LONG}-2")]),
+        [LONG],
+    ),
+    "loading": (
+        a_picture(problem={"code": "loading", "message": "The pools are being read.", "since": "2026-11-22T09:05:00Z"}),
+        ["Loading…"],
+    ),
+    "store in use": (
+        a_problem("store-in-use", "The VMs in /home/ann/vmpool are served by process 4711 on desk (port 8888)."),
+        ["In use by another server", "4711"],
+    ),
+    "backend gone": (
+        a_problem("backend-unavailable", "The API server at https://10.0.0.1:6443 refuses connections."),
+        ["cannot be reached", "tried again by itself"],
+    ),
+    "chronicle behind": (
+        a_problem("chronicle-behind", "The store cannot be written to: no space left on device."),
+        ["cannot be written down", "disk may be full"],
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A JupyterLab with our panel and nobody behind it."""
+    home, token = tmp_path_factory.mktemp("home"), secrets.token_hex()
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER_", "XDG_"))}
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own command
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
+             f"--ServerApp.root_dir={home}", "--LabApp.expose_app_in_browser=True",
+             "--ServerApp.jpserver_extensions={'vmpool_ext': False}"],
+            env={**environment, "HOME": str(home), "JUPYTER_TOKEN": token, "JUPYTER_PLATFORM_DIRS": "0"},
+            cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield LAB.format(port=port_of(home / "log"), token=token)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def port_of(log):
+    """The port, once somebody answers there."""
+    end = monotonic() + PATIENCE
+    while monotonic() < end:
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab", log.read_text()):
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/api"):
+                return found[1]
+        sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    """One page for all states: that they follow one another live is half of what is seen."""
+    RESULTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce", locale="en-GB")
+        page.set_default_timeout(PATIENCE * 1000)
+        complaints = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.server = PlayedServer(page)
+        page.goto(address)
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        page.get_by_role("button", name="No", exact=True).click()
+        # JupyterLab's own least width is 250 px.
+        page.add_style_tag(content="body { --jp-sidebar-min-width: 200px !important; }")
+        page.locator("[data-id=vmpool-panel]").click()
+        yield page
+        browser.close()
+        assert complaints == []
+
+
+@pytest.fixture
+def server(page):
+    page.server.asked.clear()
+    return page.server
+
+
+@pytest.fixture
+def panel(page):
+    return page.locator("#vmpool-panel")
+
+
+def set_width(page, panel, width):
+    """Pull the border of the side bar."""
+    box = panel.bounding_box()
+    edge, middle = box["x"] + box["width"], box["y"] + 300
+    page.mouse.move(edge + 1, middle)
+    page.mouse.down()
+    page.mouse.move(edge + 1 + width - box["width"], middle)
+    page.mouse.up()
+    page.wait_for_function(
+        "width => Math.abs(document.getElementById('vmpool-panel').offsetWidth - width) < 2", arg=width
+    )
+
+
+def set_theme(page, name):
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {name}"
+    )
+    expect(page.locator(f"body[data-jp-theme-name='JupyterLab {name}']")).to_be_attached()
+    # JupyterLab covers itself meanwhile.
+    expect(page.locator("#jupyterlab-splash")).not_to_be_attached()
+
+
+def picture_of(panel, name):
+    """What is seen of the panel, without the emptiness below."""
+    box = panel.bounding_box()
+    height = panel.locator(".jp-VmPool-Panel").evaluate(
+        "panel => Math.max(...[...panel.children].map(child => child.getBoundingClientRect().bottom))"
+    )
+    clip = {**box, "height": min(box["height"], height - box["y"] + 12)}
+    return panel.page.screenshot(path=RESULTS / f"{name}.png", clip=clip)
+
+
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
+@pytest.mark.parametrize("width", [200, 300, 600])
+def test_every_state_is_worded_and_fits(page, server, panel, theme, width):
+    set_theme(page, theme)
+    set_width(page, panel, width)
+    for name, (picture, words) in STATES.items():
+        server.show(picture)
+        for word in words:
+            expect(panel, name).to_contain_text(word)
+        assert panel.evaluate(OVERFLOWING) == [], name
+        picture_of(panel, f"panel {name} {theme.lower()} {width}".replace(" ", "-"))
+
+
+def test_the_last_picture_stays_while_the_server_is_gone_and_comes_alive_again(page, server, panel):
+    server.show(STATES["running"][0])
+    expect(panel).to_contain_text("Running")
+
+    server.go()
+    expect(panel).to_contain_text("No connection to the server. Reconnecting.")
+    expect(panel.locator("[data-pool=linux]")).to_contain_text("linux-1")
+    expect(panel.locator("[data-action=stop]")).to_have_attribute("aria-disabled", "true")
+    picture_of(panel, "panel-server-gone")
+
+    server.picture = STATES["off"][0]
+    server.come_back()
+    expect(panel.locator("[data-pool=linux]")).to_have_attribute("data-state", "stopped")
+    expect(panel).not_to_contain_text("Reconnecting")
+
+
+def test_a_tile_comes_and_goes_with_its_pool_and_leads_to_the_console(page, server):
+    tiles = page.locator(".jp-LauncherCard[data-category='VM Pools']")
+    server.show(a_picture(a_pool("linux"), a_pool("win11")))
+    expect(tiles).to_have_text(["linux", "win11"])
+    server.show(a_picture(a_pool("win11")))
+    expect(tiles).to_have_text(["win11"])
+
+    why = {"start": ON, "console": OFF}
+    on_the_way = a_pool("win11", a_vm("win11-1", state="starting", display="spice"), why=why)
+    server.answers["pools/win11/start"] = (202, on_the_way)
+    server.answers["pools/win11/console"] = (
+        200,
+        {
+            "vm": "win11-1",
+            "engine": "spice",
+            "url": "",
+            "ticket": "",
+            "password": "",
+            "expiresAt": "",
+            "file": CONSOLE_FILE,
+        },
+    )
+    tiles.click()
+    expect(page.locator("[data-pool=win11]")).to_have_attribute("data-state", "starting")
+    assert server.asked == ["pools/win11/start"]
+
+    with page.expect_download() as downloading:
+        server.show(a_picture(a_pool("win11", a_vm("win11-1", display="spice"), why={"start": ON})))
+    assert server.asked == ["pools/win11/start", "pools/win11/console"]
+    assert downloading.value.suggested_filename == "win11-1.vv"
+    assert downloading.value.path().read_text() == CONSOLE_FILE["content"]
+    assert downloading.value.url.startswith("blob:")
+    expect(page.locator(".Toastify__toast")).to_contain_text("win11-1.vv: Open it with virt-viewer")
+
+
+def test_a_console_is_taken_over_only_after_a_question_that_names_who_has_it(page, server, panel):
+    server.show(STATES["virtual machines"][0])
+
+    panel.locator("[data-vm-card=win11-3] [data-action=console]").click()
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog).to_contain_text("Take the console of win11-3 over?")
+    expect(dialog).to_contain_text("bob uses it.")
+    page.keyboard.press("Enter")
+    expect(dialog).not_to_be_attached()
+    assert server.asked == []
+
+    panel.locator("[data-vm-card=win11-3] [data-action=console]").click()
+    dialog.get_by_role("button", name="Take over").click()
+    expect(dialog).not_to_be_attached()
+    expect(page.locator(".Toastify__toast", has_text="Console win11-3: It is off.")).to_be_visible()
+    assert server.asked == ["vms/win11-3/console"]
+
+
+def test_the_palette_has_what_can_be_done_now(page, server):
+    server.show(a_picture(a_pool("linux"), vms=[an_own_vm("build-7", why={"start": ON})]))
+    page.keyboard.press("Control+Shift+KeyC")
+    palette = page.locator("#modal-command-palette")
+    palette.locator("input").fill("virtual machines")
+    found = palette.locator(".lm-CommandPalette-item[data-command^='vmpool:']")
+
+    labels = {label.strip() for label in found.locator(".lm-CommandPalette-itemLabel").all_text_contents()}
+
+    assert labels == {"Virtual machines", "Start linux", "Console build-7", "Stop build-7", "Reset build-7"}
+    page.keyboard.press("Escape")
+
+
+def test_the_keyboard_reaches_every_action_and_sees_why_it_is_not_to_be_had(page, server, panel):
+    set_theme(page, "Light")
+    server.show(STATES["off"][0])
+    expect(panel.locator("[data-state=stopped]")).to_be_visible()
+    panel.locator("[data-action=start]").focus()
+    reached = []
+    for _ in range(5):
+        reached.append(page.evaluate("document.activeElement.dataset.action"))
+        page.keyboard.press("Tab")
+    assert reached == ["start", "console", "stop", "reset", "release"]
+
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    hint = panel.locator("[data-action=stop]").evaluate("button => getComputedStyle(button, '::after').content")
+    assert "is off" in hint
+    picture_of(panel, "panel-keyboard")
+
+
+def test_a_console_tab_comes_back_with_the_page_and_takes_nothing_over(page, server, panel):
+    server.show(a_picture(a_pool("linux", a_vm("linux-1"), why={"start": ON})))
+    tab = page.locator("[data-vm=linux-1]")
+    with page.expect_request_finished(lambda request: "vmpool-console:pools/linux" in (request.post_data or "")):
+        panel.locator("[data-pool=linux] [data-action=console]").click()
+    expect(tab).to_contain_text("Closed: It is off.")
+    assert server.asked == ["pools/linux/console"]
+
+    server.picture = a_picture(a_pool("linux", a_vm("linux-1", console="inUse"), why={"start": ON}))
+    page.reload()
+
+    expect(tab).to_contain_text("Somebody else is connected to the console. Open it from the panel")
+    expect(page.locator(".jp-Dialog")).not_to_be_attached()
+    assert server.asked == ["pools/linux/console"]
