@@ -143,7 +143,10 @@ class Keeper:
     async def _release_orphan(self, vm: VirtualMachine, _: Duty) -> None:
         """Remove the assignment if its pool is really gone, ten a second at most (R11)."""
         async with self._one_orphan:
-            if vm.assignment and await self._backend.pool_is_gone(vm.assignment.pool):
+            # Others release orphans too: one that waited here may be in use again by now.
+            if self._inventory.vms.get(vm.name) != vm or vm.assignment is None:
+                return
+            if await self._backend.pool_is_gone(vm.assignment.pool):
                 log.warning("vm %s: pool %s is gone: assignment removed", vm.name, vm.assignment.pool)
                 await self._acting.release(vm, EndAction.KEEP)
                 await self._clock.sleep_until(self._clock.now() + ORPHANS_EVERY)
