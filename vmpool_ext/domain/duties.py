@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.assignment import is_kept, kept_until
-from vmpool_ext.domain.login import login_failed, login_wanted
+from vmpool_ext.domain.login import login_failed, login_wanted, why_never_logged_in
 from vmpool_ext.domain.machine import MachineState, RequestedState
 from vmpool_ext.domain.pool import EndAction
 from vmpool_ext.domain.retention import END_OF_TIME
@@ -130,7 +130,7 @@ def _for_handover(
 
 def _for_login(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> Duty | None:
     wanted = login_wanted(vm, pools)
-    if wanted in (None, vm.logged_in_user) or not vm.agent_there:
+    if wanted in (None, vm.logged_in_user) or not vm.agent_there or why_never_logged_in(vm, pools):
         return None
     if login_failed(vm) and now < vm.user_logged_in.since + LOGIN_AGAIN_AFTER:
         return None

@@ -36,5 +36,10 @@ class User:
 
     @property
     def can_log_in(self) -> bool:
-        """Whether a guest could have an account of this name; root's is nobody's (R12)."""
-        return bool(_LOGIN.fullmatch(self.name)) and self.name not in _NEVER_LOGGED_IN
+        """Whether a pool that logs its users in can serve this one (R12)."""
+        return is_login_name(self.name)
+
+
+def is_login_name(name: str) -> bool:
+    """Whether a pool may have somebody of this name logged in: a guest could have the account, and it is not root's."""
+    return bool(_LOGIN.fullmatch(name)) and name not in _NEVER_LOGGED_IN
