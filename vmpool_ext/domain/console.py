@@ -66,7 +66,9 @@ def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refu
         return None
     if others_are_connected(user, vm):
         return ConsoleInUse(vm.name)
-    return AssignedToAnother(vm.name) if is_assigned_to_another(user, vm) else None
+    if is_assigned_to_another(user, vm):
+        return AssignedToAnother(vm.name)
+    return BeingPrepared(vm.name) if vm.assignment and not vm.is_clean_for(user.name) else None
 
 
 def _why_not_at_all(vm: VirtualMachine, may: Permissions) -> Refused | None:
