@@ -1,12 +1,19 @@
 """While the clock cannot be trusted no VM that was somebody's is given on; afterwards nothing has come of it."""
 
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tests.broker.conftest import following, until
 from tests.builders import a_pool, a_user, a_vm
+from tests.moving_clock import MovingClock
+from tests.strategies import TICK
 from vmpool_ext.backends.memory import MemoryBackend
+from vmpool_ext.domain.assignment import START_HOLD as HOLD
 from vmpool_ext.domain.errors import ClockJumped, PoolExhausted, PoolMisconfigured
-from vmpool_ext.domain.machine import RequestedState
+from vmpool_ext.domain.machine import Assignment, RequestedState
 from vmpool_ext.domain.pool import EndAction
 
 ANN, BOB = a_user("ann"), a_user("bob")
@@ -72,6 +79,25 @@ async def test_what_a_wrong_time_seemed_to_have_ended_is_kept_when_the_clock_is_
             await broker.start(BOB, "win11")
 
     assert backend.vm("vm1").assignment.user == "ann"
+
+
+class Ticking(MovingClock):
+    """Its time passes at every look."""
+
+    def now(self):
+        self._now += timedelta(microseconds=1)
+        return self._now
+
+
+async def test_a_clock_that_may_be_trusted_is_not_blamed_for_what_becomes_free_in_that_moment():
+    clock = Ticking()
+    for wait in range(12):
+        backend = MemoryBackend(clock, [a_pool(retention="PT0S")], [a_vm("vm1", user="ann")])
+        vm = replace(backend.vm("vm1"), assignment=Assignment("win11", "ann", clock.now() - HOLD + wait * TICK))
+        backend.put_vm(vm)
+        async with following(backend, clock) as broker:
+            with suppress(PoolExhausted):
+                assert (await broker.start(BOB, "win11")).newly
 
 
 async def test_a_pool_that_gives_nothing_anyway_says_why_and_blames_no_clock(clock):
