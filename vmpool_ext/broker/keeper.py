@@ -70,18 +70,20 @@ class Keeper:
         try:
             while True:
                 change = self._inventory.next_change()
-                self._look()
-                await change_or_moment(change, self._clock, self._moments.first)
+                await change_or_moment(change, self._clock, self._look())
         finally:
             for task in self._busy.values():
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
-    def _look(self) -> None:
-        # By a picture that may be stale nothing is done; the next one is looked at as a whole.
-        if not self._inventory.problem:
-            for name in {*self._inventory.take_touched(), *self._moments.take_due(self._clock.now())}:
-                self._look_at(name)
+    def _look(self) -> datetime:
+        """Look at what has changed and at what is due; tell when to look again, whatever changes."""
+        # By a picture that may be stale nothing is done, whatever is due; the next one is looked at as a whole.
+        if self._inventory.problem:
+            return END_OF_TIME
+        for name in {*self._inventory.take_touched(), *self._moments.take_due(self._clock.now())}:
+            self._look_at(name)
+        return self._moments.first
 
     def _look_at(self, name: str) -> None:
         """Begin the VM's next step, or note when to look again; one that is busy is looked at when it is not."""
