@@ -107,3 +107,15 @@ async def test_a_pool_that_gives_nothing_anyway_says_why_and_blames_no_clock(clo
 
         with pytest.raises(PoolMisconfigured):
             await broker.start(BOB, "win11")
+
+
+async def test_a_clock_that_is_set_back_lengthens_no_pause(clock):
+    """A lost backend is asked again in half a second, not in nine hours."""
+    backend = MemoryBackend(clock, [a_pool()], [a_vm()])
+    async with following(backend, clock) as broker:
+        backend.disconnect_watchers()
+        await until(lambda: broker.problem)
+        await clock.jump(hours=-9)
+        await clock.advance(seconds=0.5)
+
+        await until(lambda: broker.problem is None)

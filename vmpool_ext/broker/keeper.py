@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedSet
 
 from vmpool_ext.broker.acting import nothing_against
-from vmpool_ext.broker.moments import change_or_moment
+from vmpool_ext.broker.moments import change_or_moment, first_of
 from vmpool_ext.domain.duties import Step, next_duty, next_duty_at
-from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, VmPoolError
+from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable, VmPoolError
 from vmpool_ext.domain.pool import EndAction
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -115,9 +116,12 @@ class Keeper:
 
     async def _until_newer(self, vm: VirtualMachine) -> None:
         """Wait until something newer is known of the VM, but no longer than it takes to try again anyway."""
-        again = self._clock.now() + AGAIN_AFTER
-        while self._inventory.vms.get(vm.name) == vm and self._clock.now() < again:
-            await change_or_moment(self._inventory.next_change(), self._clock, again)
+        await first_of(self._newer(vm), self._clock.sleep_until(self._clock.now() + AGAIN_AFTER))
+
+    async def _newer(self, vm: VirtualMachine) -> None:
+        # When events do not come any more, nothing is done before there is a new picture, of which all is looked at.
+        with suppress(BackendUnavailable):
+            await self._inventory.other_than(vm)
 
     async def _hand_over_login(self, vm: VirtualMachine, duty: Duty) -> None:
         """Have the agent end the session; where it does not, end the run."""
