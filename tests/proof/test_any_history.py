@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 )
 
 from tests.builders import a_pool, a_user
+from tests.proof.drawn_loop import first
 from tests.proof.steps import made
 from tests.proof.witness import Press
 from tests.proof.world import Memory, Store, World, plain, starts
@@ -65,7 +66,8 @@ retentions = st.sampled_from(["PT0S", "PT1h", "PT2H"])
 
 
 def order(seed):
-    return random.Random(seed).randrange if seed else lambda _: 0
+    """Give the order that a number stands for: nought is the usual one, to which a failing history shrinks."""
+    return random.Random(seed).randrange if seed else first  # noqa: S311  # to be repeated is what it is for
 
 
 class History(World):
