@@ -17,7 +17,7 @@ POOLS = {"win11": WIN, "debian": a_pool("debian", retention="PT2h")}
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """VMs come, change and go, and time passes."""
+    """VMs come, change and go; time passes, and sometimes the clock is set back."""
 
     def __init__(self):
         super().__init__()
@@ -35,7 +35,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.known.pop(name, None)
         self.candidates.drop(name)
 
-    @rule(minutes=st.sampled_from([1, 5, 30, 60]))
+    @rule(minutes=st.sampled_from([-60, -5, 1, 5, 30, 60]))
     def pass_time(self, minutes):
         self.now += timedelta(minutes=minutes)
 
@@ -45,6 +45,8 @@ class AnyHistory(RuleBasedStateMachine):
 
         assert self.candidates.count(self.now) == len(free)
         assert self.candidates.best(self.now) == min(free, key=warm_first, default=None)
+        nobodys = [vm for vm in free if vm.assignment is None]
+        assert self.candidates.best_unassigned(self.now) == min(nobodys, key=warm_first, default=None)
 
     @invariant()
     def the_next_moment_is_when_the_next_becomes_free(self):

@@ -7,6 +7,7 @@ import pytest
 
 from tests.broker.conftest import following
 from tests.builders import a_pool, a_user, a_vm, since
+from tests.moving_clock import MovingClock
 from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.broker.following import FIRST_PAUSE, LONGEST_PAUSE
@@ -151,3 +152,29 @@ async def test_a_backend_that_is_away_is_asked_more_and_more_seldom(clock):
     running.cancel()
 
     assert tries == list(range(1, len(tries) + 1)), "once for each pause"
+
+
+class Counted(MovingClock):
+    """Counts who waits for a moment."""
+
+    waits = 0
+
+    async def sleep_until(self, moment):
+        self.waits += 1
+        await super().sleep_until(moment)
+
+
+async def test_while_the_backend_is_away_what_is_due_is_not_looked_at_over_and_over():
+    """It may be the end of a retention; nothing is done about it by a picture that may be stale."""
+    clock = Counted()
+    backend = MemoryBackend(clock, [a_pool()], [a_vm(user="ann")])
+    async with following(backend, clock):
+        backend.disconnect_watchers()
+        await asyncio.sleep(0)
+        backend.watch = Away(clock).watch
+        await clock.advance(hours=4)
+        waits = clock.waits
+        for _ in range(1000):
+            await asyncio.sleep(0)
+
+    assert clock.waits < waits + 10

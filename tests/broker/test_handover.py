@@ -261,6 +261,21 @@ async def test_a_pool_that_logs_in_takes_no_name_that_no_account_can_have(clock,
     assert backend.vm("vm1").assignment is None
 
 
+@pytest.mark.parametrize("name", ["root", "Ann", "ann@example.org"])
+async def test_whom_no_account_can_be_named_after_is_not_logged_in_when_their_pool_begins_to(clock, name):
+    grants = (Grant(parse_permissions(["*"]), role="all"),)
+    vm = a_vm("vm1", user=name, running=True, **WITH_AGENT)
+    backend = MemoryBackend(clock, [a_pool(grants=grants)], [vm])
+    async with following(backend, clock) as broker:
+        backend.put_pool(login_pool(grants=grants))
+        await until(lambda: "console" in broker.pool(a_user(name, "all"), "win11").why)
+        await until(lambda: True)
+        with pytest.raises(NoLoginName):
+            await broker.open_console(a_user(name, "all"), "win11")
+
+    assert backend.vm("vm1").logged_in_user is None
+
+
 async def test_until_the_agent_is_there_the_console_waits(clock):
     backend = MemoryBackend(clock, [login_pool()], [a_vm("vm1", user="ann", running=True)])
     async with following(backend, clock) as broker:

@@ -49,6 +49,18 @@ def test_an_old_deletion_does_not_take_what_was_made_anew(inventory):
     assert "vm1" not in inventory.vms
 
 
+@pytest.mark.parametrize("gone", [VmDeleted("vm1", 10), Listed((a_pool(),), (at(2, a_vm("vm2")),), 10)])
+def test_an_own_write_that_is_told_after_the_deletion_does_not_bring_the_vm_back(inventory, gone):
+    """Else it would be chosen for ever, and whoever came after would wait for what became of it."""
+    inventory.take_in(gone)
+
+    inventory.observe(at(9, a_vm("vm1")))
+
+    assert set(inventory.vms) == {"vm2"}
+    inventory.take_in(VmChanged(at(11, a_vm("vm1"))))
+    assert set(inventory.vms) == {"vm1", "vm2"}, "it was made anew"
+
+
 def test_a_reserved_vm_is_no_choice_until_it_is_put_back_or_changes(inventory):
     first, second = inventory.reserve("win11"), inventory.reserve("win11")
     assert (first.name, second.name) == ("vm1", "vm2")

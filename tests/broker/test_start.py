@@ -19,6 +19,7 @@ from vmpool_ext.domain.errors import (
     PoolNotFound,
 )
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
+from vmpool_ext.domain.retention import END_OF_TIME
 
 ANN, BOB = a_user("ann"), a_user("bob")
 HOUR = timedelta(hours=1)
@@ -137,6 +138,13 @@ async def test_who_gets_none_is_told_why(clock, pool, vms, refusal):
     async with following(MemoryBackend(clock, [pool], vms), clock) as broker:
         with pytest.raises(refusal):
             await broker.start(ANN, "win11")
+
+
+async def test_a_vm_that_was_used_at_the_end_of_the_calendar_hides_no_other(clock):
+    """Another writer wrote nonsense: that VM is kept, and the rest is served."""
+    odd = replace(a_vm("vm1"), assignment=Assignment("win11", "bob", END_OF_TIME))
+    async with following(MemoryBackend(clock, [a_pool()], [odd, a_vm("vm2")]), clock) as broker:
+        assert (await broker.start(ANN, "win11")).pool.vm.name == "vm2"
 
 
 async def test_a_misconfigured_pool_keeps_what_it_has_given(clock):

@@ -76,6 +76,8 @@ def test_where_somebody_is_to_be_logged_in_the_console_waits_for_it(pools, vm, e
         (replace(OPEN, console_user="ann"), TAKE, None, None),
         (UP, NO_LOOK, "permission-missing", "permission-missing"),
         (OFF, TAKE, "not-running", "not-running"),
+        (replace(UP, session=SessionMark("bob", UP.running.since)), LOOK, "being-prepared", "assigned-to-another"),
+        (replace(UP, session=SessionMark("bob", UP.running.since)), TAKE, None, None),
     ],
 )
 def test_by_a_grant_on_the_vm_the_console_is_open_where_nobody_else_is_concerned(vm, may, for_ann, for_bob):

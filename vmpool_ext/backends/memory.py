@@ -76,7 +76,7 @@ class MemoryBackend:
 
     def crash(self, name: str) -> None:
         """End a machine as a killed process would."""
-        off = _switched_off(self._vms[name], self._clock.now(), CRASHED, "The machine was killed.")
+        off = self._off(self._vms[name], CRASHED, "The machine was killed.")
         self.put_vm(replace(off, requested=RequestedState.STOPPED))
 
     def disconnect_watchers(self) -> None:
@@ -173,12 +173,14 @@ class MemoryBackend:
     def forget_display(self, name: str, display: MemoryDisplay) -> None:
         """Note that a display was closed; the console is while another is open."""
         self._displays[name].discard(display)
+        if not self._displays[name]:
+            self.set_console(name, connected=False)
 
     def set_console(self, name: str, *, connected: bool) -> None:
         """Note that a viewer came or went."""
         reason = "Connected" if connected else "Disconnected"
-        vm = self._vms[name]
-        if vm.running and vm.console_connected.status != connected:
+        vm = self._vms.get(name)
+        if vm and vm.running and vm.console_connected.status != connected:
             self.put_vm(replace(vm, console_connected=Condition(connected, self._clock.now(), reason)))
 
     async def _write(self, vm: VirtualMachine, **changes: Any) -> VirtualMachine:
@@ -212,9 +214,15 @@ class MemoryBackend:
             return
         wanted = vm.requested is RequestedState.RUNNING
         if vm.running and (vm.restarting or not wanted):
-            vm = self.put_vm(_switched_off(vm, self._clock.now(), "VmStopped", ""))
+            vm = self.put_vm(self._off(vm, "VmStopped", ""))
         if wanted and not vm.running:
             self.put_vm(_switched_on(vm, self._clock.now()))
+
+    def _off(self, vm: VirtualMachine, reason: str, message: str) -> VirtualMachine:
+        """Switch the machine off, and every display of it."""
+        for display in self._displays.pop(vm.name, ()):
+            display.end()
+        return _switched_off(vm, self._clock.now(), reason, message)
 
     def _next_version(self) -> int:
         self._version += 1
@@ -245,9 +253,12 @@ class MemoryDisplay:
 
     async def close(self) -> None:
         """Let the display go."""
-        self._says.put_nowait(b"")
+        self.end()
         self._backend.forget_display(self._vm, self)
-        self._backend.set_console(self._vm, connected=False)
+
+    def end(self) -> None:
+        """Say nothing more."""
+        self._says.put_nowait(b"")
 
 
 def _require_running(vm: VirtualMachine) -> None:
@@ -263,8 +274,9 @@ def _require_agent(vm: VirtualMachine) -> None:
 
 
 def _switched_on(vm: VirtualMachine, now: datetime) -> VirtualMachine:
-    # Two runs never begin at the same moment, though a clock that only tests move may stand still.
-    since = max(now, vm.running.since + timedelta(microseconds=1))
+    # Two runs never begin at the same moment, though a clock that only tests move may stand still; and none before the
+    # console's last change, though the clock was set back: it would look as if somebody had been in the new run.
+    since = max(now, vm.running.since + timedelta(microseconds=1), vm.console_connected.since)
     return _up(replace(vm, running=Condition(status=True, since=since, reason="VmStarted"), disk_used=True), since)
 
 

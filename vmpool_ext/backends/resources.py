@@ -48,7 +48,11 @@ SESSION = f"{ANNOTATION}session"
 ENDING_RUN = f"{ANNOTATION}ending-run"
 """On a VM: which run is to end and be followed by another, as the time when it began."""
 DISK = f"{ANNOTATION}disk"
-"""On a VM: ``used`` when something may have been written to its disks, ``discard`` when that is to be thrown away."""
+"""On a VM: what is known of its disks, or nothing of those that were never used."""
+DISK_USED = "used"
+"""Something may have been written to them."""
+DISK_TO_DISCARD = "discard"
+"""What was written is to be thrown away."""
 END_ACTION = f"{ANNOTATION}end-action"
 """On a pool: what becomes of a VM when it is given back or its retention has ended."""
 
@@ -78,7 +82,7 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         assignment=_assignment(status),
         session=_session(annotations_of(resource).get(SESSION)),
         ending_run=_moment(annotations_of(resource).get(ENDING_RUN)),
-        disk_used=annotations_of(resource).get(DISK) == "used",
+        disk_used=annotations_of(resource).get(DISK) == DISK_USED,
         login_user=_text(_mapping(_mapping(spec, "vm"), "display").get("loggedInUser")),
         logged_in_user=_text(status.get("loggedInUser")),
         console_user=_text(status.get("consoleUser")),

@@ -95,7 +95,7 @@ class Assigning:
     async def _refuse_unless_undecided(self, pool: Pool) -> None:
         """Say that there is none only when no VM is on its way to somebody: it may be on its way to this very user."""
         if not await self._inventory.undecided(pool.name):
-            if self._inventory.free(pool.name):
+            if not self._clock.is_trusted() and self._inventory.free(pool.name):
                 raise ClockJumped(pool.name)
             refusal = why_nothing_given(pool, free=0, total=self._inventory.total(pool.name))
             raise refusal or PoolExhausted(pool.name)

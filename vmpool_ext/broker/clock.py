@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ BELIEVED_AFTER = 3600.0
 """Seconds: a clock that went on from where it was set to for so long is right; it was the time before that was wrong."""
 
 # A sleeping timer does not see that the wall clock was set: look again now and then.
-_LONGEST_NAP = timedelta(minutes=1)
+_LONGEST_NAP = 60.0
 
 
 def _since_boot() -> float:
@@ -48,9 +48,10 @@ class SystemClock:
         return datetime.fromtimestamp(self._wall(), UTC)
 
     async def sleep_until(self, moment: datetime) -> None:
-        """Return when the wall clock shows this moment."""
-        while (left := moment - self.now()) > timedelta(0):  # noqa: ASYNC110  # nobody tells of time
-            await asyncio.sleep(min(left, _LONGEST_NAP).total_seconds())
+        """Return when the wall clock shows this moment, or should by the steady one."""
+        end = self._steady() + (moment - self.now()).total_seconds()
+        while (left := min((moment - self.now()).total_seconds(), end - self._steady())) > 0:  # noqa: ASYNC110  # nobody tells of time
+            await asyncio.sleep(min(left, _LONGEST_NAP))
 
     def is_trusted(self) -> bool:
         """Whether the wall clock goes as the steady one does, or has done so for an hour since it was set."""

@@ -52,6 +52,7 @@ class Inventory:
         self._version = UNDRAWN
         self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._assigned_at: dict[str, int] = {}
+        self._gone_at: dict[str, int] = {}
         self._granted: defaultdict[tuple[str | None, str | None], set[str]] = defaultdict(set)
         self._members: defaultdict[str, set[str]] = defaultdict(set)
         self._candidates: defaultdict[str, Candidates] = defaultdict(partial(Candidates, prefer))
@@ -152,7 +153,7 @@ class Inventory:
     def observe(self, vm: VirtualMachine) -> None:
         """Take in a VM as it was read or written, unless something newer is known of it."""
         known = self.vms.get(vm.name)
-        if known is None or known.version < vm.version:
+        if vm.version > (known.version if known else self._gone_at.get(vm.name, UNDRAWN)):
             self._unindex(vm.name)
             self._date_assignment(known, vm)
             self.vms[vm.name] = vm
@@ -218,6 +219,7 @@ class Inventory:
         self._reserved.clear()
         self.pools = {pool.name: pool for pool in listed.pools}
         self.vms = {vm.name: vm for vm in (*listed.vms, *newer)}
+        self._gone_at.update(dict.fromkeys(known.keys() - self.vms.keys(), listed.version))
         for vm in self.vms.values():
             self._date_assignment(known.get(vm.name), vm)
         self._index_all()
@@ -225,6 +227,8 @@ class Inventory:
         self.problem = None
 
     def _forget(self, name: str, version: int) -> None:
+        # An own write of before may be told after this: it does not bring the VM back.
+        self._gone_at[name] = max(version, self._gone_at.get(name, UNDRAWN))
         if name in self.vms and self.vms[name].version < version:
             self._unindex(name)
             self._reserved.pop(name, None)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sortedcontainers import SortedSet
 
 from vmpool_ext.broker.acting import nothing_against
-from vmpool_ext.broker.moments import change_or_moment
+from vmpool_ext.broker.moments import change_or_moment, first_of
 from vmpool_ext.domain.duties import Step, next_duty, next_duty_at
-from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, VmPoolError
+from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable, VmPoolError
 from vmpool_ext.domain.pool import EndAction
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -70,18 +71,20 @@ class Keeper:
         try:
             while True:
                 change = self._inventory.next_change()
-                self._look()
-                await change_or_moment(change, self._clock, self._moments.first)
+                await change_or_moment(change, self._clock, self._look())
         finally:
             for task in self._busy.values():
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
-    def _look(self) -> None:
-        # By a picture that may be stale nothing is done; the next one is looked at as a whole.
-        if not self._inventory.problem:
-            for name in {*self._inventory.take_touched(), *self._moments.take_due(self._clock.now())}:
-                self._look_at(name)
+    def _look(self) -> datetime:
+        """Look at what has changed and at what is due; tell when to look again, whatever changes."""
+        # By a picture that may be stale nothing is done, whatever is due; the next one is looked at as a whole.
+        if self._inventory.problem:
+            return END_OF_TIME
+        for name in {*self._inventory.take_touched(), *self._moments.take_due(self._clock.now())}:
+            self._look_at(name)
+        return self._moments.first
 
     def _look_at(self, name: str) -> None:
         """Begin the VM's next step, or note when to look again; one that is busy is looked at when it is not."""
@@ -113,9 +116,12 @@ class Keeper:
 
     async def _until_newer(self, vm: VirtualMachine) -> None:
         """Wait until something newer is known of the VM, but no longer than it takes to try again anyway."""
-        again = self._clock.now() + AGAIN_AFTER
-        while self._inventory.vms.get(vm.name) == vm and self._clock.now() < again:
-            await change_or_moment(self._inventory.next_change(), self._clock, again)
+        await first_of(self._newer(vm), self._clock.sleep_until(self._clock.now() + AGAIN_AFTER))
+
+    async def _newer(self, vm: VirtualMachine) -> None:
+        # When events do not come any more, nothing is done before there is a new picture, of which all is looked at.
+        with suppress(BackendUnavailable):
+            await self._inventory.other_than(vm)
 
     async def _hand_over_login(self, vm: VirtualMachine, duty: Duty) -> None:
         """Have the agent end the session; where it does not, end the run."""
@@ -143,7 +149,10 @@ class Keeper:
     async def _release_orphan(self, vm: VirtualMachine, _: Duty) -> None:
         """Remove the assignment if its pool is really gone, ten a second at most (R11)."""
         async with self._one_orphan:
-            if vm.assignment and await self._backend.pool_is_gone(vm.assignment.pool):
+            # Others release orphans too: one that waited here may be in use again by now.
+            if self._inventory.vms.get(vm.name) != vm or vm.assignment is None:
+                return
+            if await self._backend.pool_is_gone(vm.assignment.pool):
                 log.warning("vm %s: pool %s is gone: assignment removed", vm.name, vm.assignment.pool)
                 await self._acting.release(vm, EndAction.KEEP)
                 await self._clock.sleep_until(self._clock.now() + ORPHANS_EVERY)

@@ -1,4 +1,4 @@
-"""Waiting for a change or for the clock, whichever is first."""
+"""Waiting for one of several things, whichever is first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from datetime import datetime
 
     from vmpool_ext.broker.ports import Clock
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 
 async def change_or_moment(change: asyncio.Event, clock: Clock, moment: datetime) -> None:
     """Return at a change, or when the passing of time is one."""
-    waits = {
-        asyncio.create_task(change.wait(), name="change"),
-        asyncio.create_task(clock.sleep_until(moment), name="moment"),
-    }
+    await first_of(change.wait(), clock.sleep_until(moment))
+
+
+async def first_of(*awaited: Coroutine[object, object, object]) -> None:
+    """Return when one of them does, and let the others be."""
+    waits = [asyncio.create_task(each) for each in awaited]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -23,7 +23,10 @@ class Clock(Protocol):
         ...
 
     async def sleep_until(self, moment: datetime) -> None:
-        """Return when the clock shows this moment, at once if it has passed."""
+        """Return when the clock shows this moment, at once if it has passed; or when that should be so by the time passed.
+
+        So nobody who only pauses waits for hours when the clock is set back.
+        """
         ...
 
     def is_trusted(self) -> bool:

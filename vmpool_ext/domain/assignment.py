@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.machine import NEVER
-from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention
+from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention, after
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ def _held_until(vm: VirtualMachine) -> datetime:
     """Tell how long the assignment is held for its first console."""
     if vm.assignment is None or vm.console_connected.since > vm.assignment.last_used:
         return NEVER
-    return vm.assignment.last_used + START_HOLD
+    return after(vm.assignment.last_used, START_HOLD)
 
 
 def warm_first(vm: VirtualMachine) -> Place:

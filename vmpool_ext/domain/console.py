@@ -13,7 +13,7 @@ from vmpool_ext.domain.errors import (
     PermissionMissing,
     WaitingForLogin,
 )
-from vmpool_ext.domain.login import login_failed, login_wanted
+from vmpool_ext.domain.login import login_failed, login_wanted, why_never_logged_in
 from vmpool_ext.domain.permission import Permission
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def why_no_console(user: User, vm: VirtualMachine, pools: Mapping[str, Pool], ma
         return BeingPrepared(vm.name)
     if others_are_connected(user, vm) and Permission.TAKE_CONSOLE not in may:
         return ConsoleInUse(vm.name)
-    if login_wanted(vm, pools) not in (None, vm.logged_in_user):
-        return LoginFailed(vm.name) if login_failed(vm) else WaitingForLogin(vm.name)
-    return None
+    if login_wanted(vm, pools) in (None, vm.logged_in_user):
+        return None
+    return why_never_logged_in(vm, pools) or (LoginFailed(vm.name) if login_failed(vm) else WaitingForLogin(vm.name))
 
 
 def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refused | None:
@@ -66,7 +66,9 @@ def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refu
         return None
     if others_are_connected(user, vm):
         return ConsoleInUse(vm.name)
-    return AssignedToAnother(vm.name) if is_assigned_to_another(user, vm) else None
+    if is_assigned_to_another(user, vm):
+        return AssignedToAnother(vm.name)
+    return BeingPrepared(vm.name) if vm.assignment and not vm.is_clean_for(user.name) else None
 
 
 def _why_not_at_all(vm: VirtualMachine, may: Permissions) -> Refused | None:

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.assignment import is_kept, kept_until
-from vmpool_ext.domain.login import login_failed, login_wanted
+from vmpool_ext.domain.login import login_failed, login_wanted, why_never_logged_in
 from vmpool_ext.domain.machine import NOBODY, MachineState, RequestedState
 from vmpool_ext.domain.pool import EndAction
-from vmpool_ext.domain.retention import END_OF_TIME
+from vmpool_ext.domain.retention import END_OF_TIME, after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +83,7 @@ def next_duty_at(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -
     if vm.assignment and vm.assignment.pool in pools and not vm.console_open:
         moments.append(kept_until(vm, pools))
     if login_failed(vm):
-        moments.append(vm.user_logged_in.since + LOGIN_AGAIN_AFTER)
+        moments.append(after(vm.user_logged_in.since, LOGIN_AGAIN_AFTER))
     return min((moment for moment in moments if moment > now), default=END_OF_TIME)
 
 
@@ -139,9 +139,9 @@ def _log_out(vm: VirtualMachine) -> Duty | None:
 
 def _for_login(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> Duty | None:
     wanted = login_wanted(vm, pools)
-    if wanted in (None, vm.logged_in_user) or not vm.agent_there:
+    if wanted in (None, vm.logged_in_user) or not vm.agent_there or why_never_logged_in(vm, pools):
         return None
-    if login_failed(vm) and now < vm.user_logged_in.since + LOGIN_AGAIN_AFTER:
+    if login_failed(vm) and now < after(vm.user_logged_in.since, LOGIN_AGAIN_AFTER):
         return None
     holder = vm.assignment.user if vm.assignment else wanted
     return Duty(Step.MARK, holder) if vm.session_user is None else Duty(Step.LOG_IN, wanted or "")

@@ -53,10 +53,7 @@ class RetainFor:
 
     def until(self, last_used: datetime) -> datetime:
         """Count from the last use; what would end after the calendar does never ends."""
-        try:
-            return last_used + self.period
-        except (ValueError, OverflowError):
-            return END_OF_TIME
+        return after(last_used, self.period)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +73,14 @@ class RetainForever:
 
     def until(self, last_used: datetime) -> datetime:  # noqa: ARG002  # whatever was used when
         """Give a time that does not come."""
+        return END_OF_TIME
+
+
+def after(moment: datetime, period: isodate.Duration | timedelta) -> datetime:
+    """Tell the time so much later; what would be after the calendar's end never comes."""
+    try:
+        return moment + period
+    except (ValueError, OverflowError):
         return END_OF_TIME
 
 

@@ -36,17 +36,17 @@ class User:
 
     @property
     def can_log_in(self) -> bool:
-        """Whether a guest could have an account of this name; root's is nobody's (R12)."""
-        return can_log_in(self.name)
+        """Whether a pool that logs its users in can serve this one (R12)."""
+        return is_login_name(self.name)
 
 
-def can_log_in(name: str) -> bool:
-    """Whether a guest could have an account of this name; root's is nobody's."""
+def is_login_name(name: str) -> bool:
+    """Whether a pool may have somebody of this name logged in: a guest could have the account, and it is not root's."""
     return bool(_LOGIN.fullmatch(name)) and name not in _NEVER_LOGGED_IN
 
 
 def require_login_name(name: str) -> str:
     """Give the name back, or raise `NoLoginName`: what reaches the line to a guest's agent passes here."""
-    if not can_log_in(name):
+    if not is_login_name(name):
         raise NoLoginName(name)
     return name

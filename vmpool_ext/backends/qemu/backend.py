@@ -195,7 +195,7 @@ class QemuBackend(Configurable):
 
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
         """Write that the disks are to be thrown away; the VM's follower does it before it starts the VM again."""
-        return await self._write(vm, lambda resource: resources.with_annotation(resource, resources.DISK, "discard"))
+        return await self._write(vm, happenings.to_be_discarded)
 
     async def pool_is_gone(self, name: str) -> bool:
         """Look into the store."""

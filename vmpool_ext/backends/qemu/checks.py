@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.backends.manifests import schema
 from vmpool_ext.backends.manifests.violations import InvalidManifests, shown
 from vmpool_ext.backends.qemu.command_line import GUEST_ANNOTATION, guest_of, parse_quantity, size_of
-from vmpool_ext.backends.qemu.definitions import NOTED, OUR_ANNOTATIONS, kind_and_name
+from vmpool_ext.backends.qemu.definitions import kind_and_name
+from vmpool_ext.backends.qemu.images import IMAGE_ANNOTATION, image_of
 from vmpool_ext.backends.qemu.store import check_name
-from vmpool_ext.backends.resources import POOL_KIND, VM_KIND, pool_from_resource
+from vmpool_ext.backends.resources import (
+    ANNOTATION,
+    END_ACTION,
+    OWN_VM_ANNOTATIONS,
+    POOL_KIND,
+    VM_KIND,
+    annotations_of,
+    pool_from_resource,
+)
 from vmpool_ext.domain.errors import InvalidDefinition, VmPoolError
 from vmpool_ext.domain.retention import DEFAULT_RETENTION, parse_retention
 from vmpool_ext.domain.user import User
@@ -25,9 +34,18 @@ if TYPE_CHECKING:
     Checks = Iterator[tuple[Path, Callable[[], object]]]
     """Where something stands, and what raises if it cannot be used."""
 
+
+def _refuse_image(resource: Resource) -> None:
+    image_of(resource, ())
+
+
+def _refuse_end_action(pool: Resource) -> None:
+    _refuse_misconfigured({"metadata": {"name": "", "annotations": {END_ACTION: annotations_of(pool)[END_ACTION]}}})
+
+
 _ANNOTATIONS: dict[str, dict[str, Callable[[Resource], object]]] = {
-    POOL_KIND: {},
-    VM_KIND: {GUEST_ANNOTATION: guest_of},
+    POOL_KIND: {IMAGE_ANNOTATION: _refuse_image, END_ACTION: _refuse_end_action},
+    VM_KIND: {IMAGE_ANNOTATION: _refuse_image, GUEST_ANNOTATION: guest_of},
 }
 
 
@@ -99,7 +117,7 @@ def _checks(resource: Resource) -> Checks:
 def _annotation_checks(resource: Resource) -> Checks:
     known = _ANNOTATIONS[resource["kind"]]
     for name in resource["metadata"].get("annotations", ()):
-        if name.startswith(OUR_ANNOTATIONS) and name not in NOTED:
+        if name.startswith(ANNOTATION) and name not in OWN_VM_ANNOTATIONS:
             read = known.get(name) or partial(_refuse_annotation, name, known)
             yield ("metadata", "annotations", name), partial(read, resource)
 

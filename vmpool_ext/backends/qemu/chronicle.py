@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.qemu import happenings
-from vmpool_ext.backends.resources import VM_KIND
+from vmpool_ext.backends.resources import DISK, DISK_USED, VM_KIND, with_annotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,14 @@ class Chronicle:
     async def running(self, version: str) -> None:
         """QEMU runs; a machine that was found again goes on as it was."""
         await self._note(lambda vm, now: happenings.running(vm, now, f"qemu {version}"))
+
+    async def disk_used(self) -> None:
+        """Something may have been written to the VM's disk."""
+        await self._note(lambda vm, _: with_annotation(vm, DISK, DISK_USED))
+
+    async def disk_discarded(self) -> None:
+        """What was written to the VM's disk is gone."""
+        await self._note(lambda vm, _: with_annotation(vm, DISK, None))
 
     async def booted(self) -> None:
         """The guest's agent has greeted."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.backends.manifests.schema import with_defaults
 from vmpool_ext.backends.qemu.store import check_name
 from vmpool_ext.backends.resources import (
+    OWN_VM_ANNOTATIONS,
     POOL_KIND,
     VM_KIND,
     requested_state,
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmpool_ext.backends.resources import Resource
-
-OUR_ANNOTATIONS = "vmpool-ext.jupyter.org/"
-NOTED = tuple(OUR_ANNOTATIONS + name for name in ("session", "ending-run", "disk"))
-"""The annotations that tell what happened to a VM: like its status they are not for a definition to say."""
 
 _SAID = ("name", "namespace", "labels")
 _KEPT = ("creationTimestamp", "deletionTimestamp")
@@ -69,8 +66,8 @@ def _metadata(old: Resource | None, new: Resource, now: datetime) -> Resource:
 
 
 def _annotations(before: Resource, said: Resource) -> Resource:
-    others = {name: text for name, text in said.items() if name not in NOTED}
-    return {**others, **{name: before[name] for name in NOTED if name in before}}
+    others = {name: text for name, text in said.items() if name not in OWN_VM_ANNOTATIONS}
+    return {**others, **{name: before[name] for name in OWN_VM_ANNOTATIONS if name in before}}
 
 
 def _says_state(definition: Resource) -> bool:

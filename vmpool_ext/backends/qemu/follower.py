@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from vmpool_ext.backends.qemu.attendant import Attendant
 from vmpool_ext.backends.qemu.command_line import DEFAULT_POWERDOWN_TIMEOUT, powerdown_timeout, size_of
 from vmpool_ext.backends.qemu.launcher import StartFailed
-from vmpool_ext.backends.resources import VM_KIND, is_being_deleted, requested_state, vm_from_resource
+from vmpool_ext.backends.resources import (
+    DISK,
+    DISK_TO_DISCARD,
+    VM_KIND,
+    annotations_of,
+    is_being_deleted,
+    requested_state,
+    vm_from_resource,
+)
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, InvalidDefinition
 from vmpool_ext.domain.machine import CRASHED, START_FAILED, RequestedState
 
@@ -119,6 +127,8 @@ class Follower:
             await self._stop_unless_wanted(self.machine)
         elif self.machine and vm_from_resource(vm, 0).restarting:
             await self._stop(self.machine, min(self._powerdown_timeout, _RESTART_WITHIN))
+        elif not self.machine and annotations_of(vm).get(DISK) == DISK_TO_DISCARD:
+            await self._discard()
         elif wanted and not self.machine:
             await self._start(vm)
         elif is_being_deleted(vm):
@@ -127,11 +137,27 @@ class Follower:
             self._raise_what_attending_met()
             await self._wake.wait()
 
+    async def _discard(self) -> None:
+        """Throw away what was written to the disk; the next start makes a fresh one."""
+        try:
+            await self._launcher.discard(self._vm)
+        except BackendUnavailable as error:
+            _log.warning("vm %s: its disk cannot be discarded yet: %s", self._vm, error)
+            await asyncio.sleep(_RETRY_EVERY)
+        else:
+            await self._chronicle.disk_discarded()
+            _log.info("vm %s: its disk was discarded", self._vm)
+
+    async def _note_disk(self) -> None:
+        if await self._launcher.has_overlay(self._vm):
+            await self._chronicle.disk_used()
+
     async def _start(self, vm: Resource) -> None:
         await self._chronicle.starting(_size(vm))
         try:
             machine = await self._launcher.launch(vm)
         except StartFailed as error:
+            await self._note_disk()
             _log.warning("vm %s: start failed: %s", self._vm, error)
             await self._chronicle.stopped_by_itself(str(error), START_FAILED)
             return
@@ -210,6 +236,7 @@ class Follower:
 
     async def _take(self, machine: Machine, *, booted: bool) -> None:
         self.machine = machine
+        await self._note_disk()
         await self._chronicle.running(machine.monitor.version)
         attendant = Attendant(machine, self._chronicle, self._settings, booted=booted)
         self._attending = asyncio.create_task(attendant.attend(), name=f"vmpool attend {self._vm}")

@@ -10,10 +10,13 @@ from vmpool_ext.backends.resources import (
     AGENT_CONNECTED,
     BOOTED,
     CONSOLE_CONNECTED,
+    DISK,
+    DISK_TO_DISCARD,
     ENDING_RUN,
     RUNNING,
     SESSION,
     USER_LOGGED_IN,
+    annotations_of,
     set_condition,
     with_annotation,
     with_requested_state,
@@ -40,6 +43,11 @@ def starting(vm: Resource, now: datetime, size: Size | None) -> Resource:
     vm = _with(vm, cpus=size.cpu_count, ram=f"{size.mebibytes}Mi") if size else vm
     vm = _without(vm, "runnerVersion", "loggedInUser", "osinfo")
     return _condition(vm, RUNNING, now, on=False, reason=RUNNER_STARTED)
+
+
+def to_be_discarded(vm: Resource) -> Resource:
+    """What was written to the disk, if anything was, is to be thrown away."""
+    return with_annotation(vm, DISK, DISK_TO_DISCARD) if annotations_of(vm).get(DISK) else vm
 
 
 def running(vm: Resource, now: datetime, runner: str) -> Resource:

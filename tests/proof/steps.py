@@ -1,0 +1,5 @@
+"""How many steps the histories made."""
+
+from collections import Counter
+
+made = Counter()
