@@ -89,7 +89,7 @@ def a_program(home, script):
 
 async def says(home, words, name=VM):
     """Wait until the VM's serial log has these words in it, and give all of it."""
-    log = home / "run" / short_name(name) / "serial.log"
+    log = home / "run" / short_name(str(home / "state" / name)) / "serial.log"
     async with asyncio.timeout(PATIENCE):
         while words not in (said := await asyncio.to_thread(_read, log)):  # noqa: ASYNC110  # the guest says when
             await asyncio.sleep(0.01)

@@ -79,7 +79,7 @@ async def _here(request: Request, ledger: Ledger, settings: Settings, clock: Clo
 
 async def _follow(name: str, ledger: Ledger, settings: Settings, clock: Clock) -> str:
     """Shut the VM down, which may be on still, and remove it."""
-    follower = Follower(name, ledger, Launcher(settings), Chronicle(name, ledger, clock), settings)
+    follower = Follower(name, ledger, Launcher(settings, ledger.get), Chronicle(name, ledger, clock), settings)
     try:
         await follower.follow()
     finally:
