@@ -1,6 +1,7 @@
 """While the clock cannot be trusted no VM that was somebody's is given on; afterwards nothing has come of it."""
 
-from contextlib import suppress
+import asyncio
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -98,6 +99,21 @@ async def test_a_clock_that_may_be_trusted_is_not_blamed_for_what_becomes_free_i
         async with following(backend, clock) as broker:
             with suppress(PoolExhausted):
                 assert (await broker.start(BOB, "win11")).newly
+
+
+async def test_whoever_watches_is_shown_what_is_so_when_the_clock_is_right_again(clock):
+    backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user="ann")])
+    async with following(backend, clock) as broker, aclosing(broker.watch(BOB)) as pictures:
+        await anext(pictures)
+        await clock.jump(hours=9)
+        assert (await anext(pictures)).pools[0].free == 1
+        shown = asyncio.create_task(anext(pictures))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await clock.be_believed(hours=-9)
+        await clock.advance(minutes=1)
+
+        assert (await asyncio.wait_for(shown, 5)).pools[0].free == 0
 
 
 async def test_a_pool_that_gives_nothing_anyway_says_why_and_blames_no_clock(clock):
