@@ -59,6 +59,38 @@ async def test_nothing_is_ended_by_a_time_that_may_be_wrong(clock):
         await until(lambda: backend.vm("vm1").requested is RequestedState.STOPPED)
 
 
+@pytest.mark.parametrize("while_busy", [False, True])
+async def test_what_was_not_done_by_a_wrong_time_is_done_when_the_clock_is_right_again(clock, while_busy):
+    """And not when the right time has come to what the wrong one was."""
+    backend = MemoryBackend(clock, [a_pool(), a_pool("gone")], [a_vm("vm1", user="ann", pool="gone")])
+    async with following(backend, clock):
+        if while_busy:
+            backend.pool_is_gone = _not_known
+            backend.delete_pool("gone")
+            await _everything_goes_on()
+            del backend.pool_is_gone
+        await clock.jump(hours=9)
+        if not while_busy:
+            backend.delete_pool("gone")
+        for _ in range(3):
+            await clock.advance(seconds=5)
+            await _everything_goes_on()
+        assert backend.vm("vm1").assignment is not None
+
+        await clock.be_believed(hours=-9)
+        await clock.advance(seconds=5)
+        await until(lambda: backend.vm("vm1").assignment is None)
+
+
+async def _not_known(_):
+    return False
+
+
+async def _everything_goes_on():
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
 async def test_by_a_clock_that_is_believed_again_vms_are_given_on(clock):
     backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user="ann")])
     async with following(backend, clock) as broker:
