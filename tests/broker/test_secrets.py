@@ -12,7 +12,7 @@ from vmpool_ext.broker.ports import Listed
 from vmpool_ext.domain.machine import SessionMark
 from vmpool_ext.domain.permission import Grant, Permission
 
-SECRET = "bob-the-secret"
+ANOTHER = "bob-the-other"
 NOT_SEEN = "hidden-pool"
 permissions = st.frozensets(st.sampled_from(Permission), min_size=1)
 
@@ -21,15 +21,15 @@ permissions = st.frozensets(st.sampled_from(Permission), min_size=1)
 def anothers_vms(draw, name):
     """A VM about which the other user stands wherever a user can stand."""
     running = draw(st.booleans())
-    vm = a_vm(name, running=running, user=draw(st.sampled_from([SECRET, None])))
+    vm = a_vm(name, running=running, user=draw(st.sampled_from([ANOTHER, None])))
     parts = {
         "pools": frozenset({"win11", NOT_SEEN}),
-        "session": SessionMark(SECRET, vm.running.since),
-        "logged_in_user": SECRET,
-        "login_user": SECRET,
-        "console_user": SECRET,
+        "session": SessionMark(ANOTHER, vm.running.since),
+        "logged_in_user": ANOTHER,
+        "login_user": ANOTHER,
+        "console_user": ANOTHER,
         "console_connected": since(status=draw(st.booleans())),
-        "grants": (Grant(draw(permissions), user=SECRET), Grant(draw(permissions), role=SECRET)),
+        "grants": (Grant(draw(permissions), user=ANOTHER), Grant(draw(permissions), role=ANOTHER)),
     }
     chosen = draw(st.sets(st.sampled_from(sorted(parts))))
     return replace(vm, **{part: parts[part] for part in chosen})
@@ -40,13 +40,13 @@ def test_no_picture_holds_a_word_about_another(one, other, may, may_with_vm):
     """Whoever may take a console is told from whom, by `usedBy`, and by nothing else."""
     granted = (Grant(may_with_vm, user="ann"),) if may_with_vm else ()
     other = replace(other, grants=(*other.grants, *granted))
-    mine = a_pool(grants=(Grant(may, user="ann"), Grant(may, user=SECRET)))
+    mine = a_pool(grants=(Grant(may, user="ann"), Grant(may, user=ANOTHER)))
     picture = asdict(_broker(mine, one, other).overview(a_user("ann")))
     for view in picture["vms"]:
         told = view.pop("used_by")
         assert told is None or Permission.TAKE_CONSOLE in may_with_vm
 
-    assert SECRET not in repr(picture)
+    assert ANOTHER not in repr(picture)
     assert NOT_SEEN not in repr(picture)
 
 
