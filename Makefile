@@ -14,7 +14,7 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
 BUNDLE := vmpool_ext/labextension/package.json
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check test-fast test-js bench clean
+.PHONY: help run test check test-fast test-js soak mutants bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,8 @@ help:
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
+	@echo "make soak       prove the broker on 100,000 steps of any history, and tell how many were made"
+	@echo "make mutants    break one rule at a time, and ask whether the tests notice"
 	@echo "make bench      measure, and print the figures"
 	@echo "make clean      remove what the other commands made"
 
@@ -47,6 +49,13 @@ check: $(VENV)/.dev-ready
 	@lint-imports
 	@cd labextension && jlpm lint:check
 	@cd labextension && jlpm typecheck
+
+soak: $(VENV)/.dev-ready
+	@echo "==> Proving the broker on any history; docs/proof.md says what"
+	@VMPOOL_SOAK=1 $(PYTEST) tests/proof/test_any_history.py
+
+mutants: $(VENV)/.dev-ready
+	@$(BIN)/python -m tests.proof.mutants
 
 bench: $(VENV)/.dev-ready
 	@$(BIN)/python -m benchmarks

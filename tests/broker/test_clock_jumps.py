@@ -1,6 +1,7 @@
 """While the clock cannot be trusted no VM that was somebody's is given on; afterwards nothing has come of it."""
 
-from contextlib import suppress
+import asyncio
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -58,6 +59,38 @@ async def test_nothing_is_ended_by_a_time_that_may_be_wrong(clock):
         await until(lambda: backend.vm("vm1").requested is RequestedState.STOPPED)
 
 
+@pytest.mark.parametrize("while_busy", [False, True])
+async def test_what_was_not_done_by_a_wrong_time_is_done_when_the_clock_is_right_again(clock, while_busy):
+    """And not when the right time has come to what the wrong one was."""
+    backend = MemoryBackend(clock, [a_pool(), a_pool("gone")], [a_vm("vm1", user="ann", pool="gone")])
+    async with following(backend, clock):
+        if while_busy:
+            backend.pool_is_gone = _not_known
+            backend.delete_pool("gone")
+            await _everything_goes_on()
+            del backend.pool_is_gone
+        await clock.jump(hours=9)
+        if not while_busy:
+            backend.delete_pool("gone")
+        for _ in range(3):
+            await clock.advance(seconds=5)
+            await _everything_goes_on()
+        assert backend.vm("vm1").assignment is not None
+
+        await clock.be_believed(hours=-9)
+        await clock.advance(seconds=5)
+        await until(lambda: backend.vm("vm1").assignment is None)
+
+
+async def _not_known(_):
+    return False
+
+
+async def _everything_goes_on():
+    for _ in range(60):
+        await asyncio.sleep(0)
+
+
 async def test_by_a_clock_that_is_believed_again_vms_are_given_on(clock):
     backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user="ann")])
     async with following(backend, clock) as broker:
@@ -98,6 +131,21 @@ async def test_a_clock_that_may_be_trusted_is_not_blamed_for_what_becomes_free_i
         async with following(backend, clock) as broker:
             with suppress(PoolExhausted):
                 assert (await broker.start(BOB, "win11")).newly
+
+
+async def test_whoever_watches_is_shown_what_is_so_when_the_clock_is_right_again(clock):
+    backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user="ann")])
+    async with following(backend, clock) as broker, aclosing(broker.watch(BOB)) as pictures:
+        await anext(pictures)
+        await clock.jump(hours=9)
+        assert (await anext(pictures)).pools[0].free == 1
+        shown = asyncio.create_task(anext(pictures))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await clock.be_believed(hours=-9)
+        await clock.advance(minutes=1)
+
+        assert (await asyncio.wait_for(shown, 5)).pools[0].free == 0
 
 
 async def test_a_pool_that_gives_nothing_anyway_says_why_and_blames_no_clock(clock):

@@ -6,7 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
+from tests.broker.conftest import following
 from tests.builders import a_pool, a_user, a_vm
+from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.broker.following import FIRST_PAUSE
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 
@@ -175,3 +177,13 @@ async def test_no_view_has_a_field_that_is_not_in_the_contract(broker, settled):
         "name", "state", "booted", "logged_in_user", "console", "display", "since", "retained_until",
         "os", "may", "fault",
     }  # fmt: skip
+
+
+async def test_what_time_changes_while_a_picture_is_sent_is_shown_too(clock):
+    """The socket took a while; the retention of another's VM ended meanwhile."""
+    backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user="bob")])
+    async with following(backend, clock) as broker, aclosing(broker.watch(ANN)) as pictures:
+        assert (await anext(pictures)).pools[0].free == 0
+        await clock.advance(hours=4)
+
+        assert (await asyncio.wait_for(anext(pictures), 5)).pools[0].free == 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.builders import NOON
 from tests.strategies import retention_texts
 from vmpool_ext.domain.errors import InvalidRetention
-from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, parse_retention
+from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, parse_retention, why_not_for_vm_operator
 
 moments = st.datetimes(timezones=st.just(UTC))
 
@@ -103,3 +103,54 @@ def test_a_period_that_leaves_the_calendar_never_ends():
 
 def test_for_ever_is_for_ever():
     assert RetainForever().until(NOON) == END_OF_TIME
+
+
+def _java_reads_duration(text):
+    """Duration.parse as its documentation has it: PnDTnHnMn.nS, letters of any case; a point has up to nine digits."""
+    days, t, time = text.upper().removeprefix("P").partition("T")
+    if not text.upper().startswith("P") or (t and not time) or not (days or time):
+        return False
+    numbers, letters = _numbers_and_letters(time)
+    in_order = [letter for letter in "HMS" if letter in letters] == letters
+    whole = all(
+        number.isdigit() or (letter == "S" and _is_decimal(number))
+        for number, letter in zip(numbers, letters, strict=True)
+    )
+    return in_order and whole and (not days or (days[-1] == "D" and days[:-1].isdigit()))
+
+
+def _numbers_and_letters(time):
+    numbers, letters, number = [], [], ""
+    for each in time:
+        if each.isalpha():
+            numbers, letters, number = [*numbers, number], [*letters, each], ""
+        else:
+            number += each
+    return numbers, letters if not number else [*letters, "?"]
+
+
+def _is_decimal(number):
+    whole, _, part = number.partition(".")
+    return whole.isdigit() and part.isdigit() and len(part) <= 9
+
+
+def _java_reads_offset(text):
+    """The offset of Instant's parser: Z, or hours and minutes with a colon, up to eighteen hours."""
+    if text.endswith("Z"):
+        return True
+    offset = text[-6:]
+    if offset[0] not in "+-" or offset[3] != ":":
+        return False
+    hours, minutes = int(offset[1:3]), int(offset[4:])
+    return minutes < 60 and (hours < 18 or (hours, minutes) == (18, 0))
+
+
+@given(retention_texts)
+def test_what_vm_operator_itself_cannot_read_is_warned_of(text):
+    try:
+        parse_retention(text)
+    except InvalidRetention:
+        return
+    readable = _java_reads_duration(text) if text.startswith("P") else _java_reads_offset(text)
+
+    assert (why_not_for_vm_operator(text) is None) == readable

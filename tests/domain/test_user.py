@@ -37,3 +37,16 @@ def test_a_long_name_is_cut_in_the_refusal():
         User("!" * 10_000)
 
     assert len(str(refusal.value)) < 200
+
+
+@given(st.text() | st.from_regex(r"[a-zA-Z0-9_.@-]{1,40}", fullmatch=True))
+def test_a_name_that_can_log_in_is_one_that_every_linux_would_take(name):
+    """As useradd's own page says: lower case, not beginning with a digit or a dash, at most 32."""
+    try:
+        user = User(name)
+    except UnusableName:
+        return
+    letters = set("abcdefghijklmnopqrstuvwxyz")
+    usual = set(name) <= letters | set("0123456789_.-") and name[0] in letters | {"_"} and len(name) <= 32
+
+    assert user.can_log_in == (usual and name != "root")

@@ -113,12 +113,13 @@ class PoolBroker:
         """Show all that the user may know, and again whenever that changes."""
         shown: Picture | None = None
         while True:
-            change = self._inventory.next_change()
+            # Before the picture: whatever passes while it is sent makes another.
+            change, moment = self._inventory.next_change(), self._inventory.next_moment()
             picture = self.overview(user)
             if shown is None or replace(picture, revision=shown.revision) != shown:
                 yield picture
                 shown = picture
-            await change_or_moment(change, self._clock, self._inventory.next_moment())
+            await change_or_moment(change, self._clock, moment)
 
     # Deciding, about the user's VM of a pool.
 

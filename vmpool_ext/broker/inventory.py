@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+WHILE_THE_CLOCK_IS_WRONG = timedelta(minutes=1)
+"""Nothing tells when it is set right: so what hangs on it is looked at again so often."""
 
 LOADING = "loading"
 UNDRAWN = -1
@@ -196,9 +200,10 @@ class Inventory:
         return touched
 
     def next_moment(self) -> datetime:
-        """Tell when the passing of time next makes a VM assignable."""
+        """Tell when the passing of time next makes a VM assignable, or, while the clock is wrong, it may be right again."""
         now = self._clock.now()
-        return min((each.next_moment(now) for each in self._candidates.values()), default=END_OF_TIME)
+        moment = min((each.next_moment(now) for each in self._candidates.values()), default=END_OF_TIME)
+        return moment if self._clock.is_trusted() else min(moment, now + WHILE_THE_CLOCK_IS_WRONG)
 
     # Inside.
 

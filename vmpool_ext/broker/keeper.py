@@ -82,6 +82,9 @@ class Keeper:
         # By a picture that may be stale nothing is done, whatever is due; the next one is looked at as a whole.
         if self._inventory.problem:
             return END_OF_TIME
+        # Nor by a time that may be wrong.
+        if not self._clock.is_trusted():
+            return self._clock.now() + AGAIN_AFTER
         for name in {*self._inventory.take_touched(), *self._moments.take_due(self._clock.now())}:
             self._look_at(name)
         return self._moments.first
@@ -92,9 +95,6 @@ class Keeper:
         if vm is None or name in self._busy or self._inventory.problem:
             return
         now = self._clock.now()
-        if not self._clock.is_trusted():
-            self._moments.note(name, now + AGAIN_AFTER)
-            return
         self._moments.note(name, next_duty_at(vm, self._inventory.pools, now))
         if duty := next_duty(vm, self._inventory.pools, now, self._used_vm):
             self._busy[name] = asyncio.create_task(self._do(vm, duty), name=f"vmpool {duty.step} {name}")
@@ -111,6 +111,8 @@ class Keeper:
         except Exception:
             log.exception("vm %s: %s failed", vm.name, duty.step)
         await self._until_newer(vm)
+        while not self._clock.is_trusted():
+            await self._clock.sleep_until(self._clock.now() + AGAIN_AFTER)
         del self._busy[vm.name]
         self._look_at(vm.name)
 
