@@ -22,7 +22,7 @@ help:
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
-	@echo "make bench      measure, and print the figures"
+	@echo "make bench      measure, and print the figures; docs/performance.md has them"
 	@echo "make clean      remove what the other commands made"
 
 run: $(VENV)/.run-ready
@@ -48,8 +48,8 @@ check: $(VENV)/.dev-ready
 	@cd labextension && jlpm lint:check
 	@cd labextension && jlpm typecheck
 
-bench: $(VENV)/.dev-ready
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.test-ready
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV) labextension/node_modules labextension/lib vmpool_ext/labextension vmpool_ext/_version.py

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import api, starts
+from benchmarks import api, guests, panel, picture, starts
 from benchmarks.report import conditions, put_into_page
 
-MEASURES = {"starts": starts.tables, "api": api.tables}
+MEASURES = {
+    "starts": starts.tables,
+    "api": api.tables,
+    "picture": picture.tables,
+    "guests": guests.tables,
+    "panel": panel.tables,
+}
 
 
 def main() -> None:

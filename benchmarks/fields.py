@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
@@ -131,7 +132,7 @@ class SqliteField:
         """Write everything there."""
         store = Store(directory / "store.sqlite")
         for each in self._resources:
-            store.write(each["kind"], each["metadata"]["name"], lambda _, resource=each: resource)
+            store.write(each["kind"], each["metadata"]["name"], partial(_as_it_is, each))
         store.close()
 
 
@@ -201,6 +202,10 @@ def a_directory() -> Iterator[Path]:
     default_cache().parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="bench-", dir=default_cache().parent) as name:
         yield Path(name)
+
+
+def _as_it_is(resource: Resource, _: Resource | None) -> Resource:
+    return resource
 
 
 def _assignment(number: int) -> Assignment:

@@ -50,8 +50,8 @@ def conditions() -> Table:
 def put_into_page(table: Table, page: Path = PAGE) -> None:
     """Put the table between its marks, in place of the one before."""
     text = page.read_text(encoding="utf-8")
-    marks = re.compile(rf"(<!-- {table.name} -->\n).*?(\n<!-- /{table.name} -->)", re.DOTALL)
-    new, found = marks.subn(lambda marked: f"{marked[1]}{table}{marked[2]}", text)
+    marks = re.compile(rf"(<!-- {table.name} -->\n).*?(<!-- /{table.name} -->)", re.DOTALL)
+    new, found = marks.subn(lambda marked: f"{marked[1]}\n{table}\n\n{marked[2]}", text)
     if not found:
         message = f"{page} has no marks for the table {table.name}: write <!-- {table.name} --> and its end."
         raise LookupError(message)

@@ -36,7 +36,7 @@ class WatchedMemory(MemoryBackend):
     """As many VMs in as many pools as the environment says; it notes when each write was made."""
 
     def __init__(self, clock: Clock, parent: object) -> None:  # noqa: ARG002  # as the extension makes it
-        self._writes = Path(os.environ[_WRITES]).open("a", encoding="ascii", buffering=1)
+        self._writes = os.open(os.environ[_WRITES], os.O_WRONLY | os.O_APPEND)
         field = MemoryField(int(os.environ[_VMS]), int(os.environ[_POOLS]))
         super().__init__(clock, field.pools, field.vms)
 
@@ -44,7 +44,7 @@ class WatchedMemory(MemoryBackend):
         """Look at the time before anybody is told."""
         now = time.time_ns()
         put = super().put_vm(vm)
-        self._writes.write(f"{now}\n")
+        os.write(self._writes, b"%d\n" % now)
         return put
 
 
@@ -122,6 +122,7 @@ class Client:
             f"Authorization: token {self._token}\r\nContent-Length: 0\r\n\r\n".encode()
         )
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-        body = await self._reader.readexactly(int(re.search(r"(?i)content-length: (\d+)", head)[1]))
+        length = re.search(r"(?i)content-length: (\d+)", head)
+        body = await self._reader.readexactly(int(length[1]) if length else 0)
         if not head.startswith("HTTP/1.1 20"):
             raise RuntimeError(head + body.decode())

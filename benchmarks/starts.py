@@ -90,8 +90,8 @@ async def _measure(fields: list[Field]) -> Rounds:
         rounds: Rounds = {(size, at_once): [] for size in SIZES for at_once in AT_ONCE}
         for _ in range(ROUNDS):
             for at_once in AT_ONCE:
-                for size, *beside in zip(SIZES, brokers, bare, strict=True):
-                    rounds[size, at_once].append(await _round(*beside, at_once))
+                for size, broker, store in zip(SIZES, brokers, bare, strict=True):
+                    rounds[size, at_once].append(await _round(broker, store, at_once))
         gc.unfreeze()
         return rounds
 
