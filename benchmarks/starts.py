@@ -1,66 +1,112 @@
-"""Starts on the reference backend: what the broker adds to one conditional write, by number of VMs and of users at once."""
+"""What the broker adds to the store's own conditional write: CPU, rate, and latency as the number of VMs grows.
+
+Every round has a start of each field beside the bare write of the same store, one after the other, so that what else the
+machine does meets both.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import time
+import gc
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING
 
-from vmpool_ext.backends.memory import MemoryBackend
-from vmpool_ext.broker.broker import PoolBroker
-from vmpool_ext.broker.clock import SystemClock
-from vmpool_ext.domain.machine import Assignment, Condition, RequestedState, VirtualMachine
-from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
-from vmpool_ext.domain.pool import Pool
-from vmpool_ext.domain.user import User
+from benchmarks.fields import MemoryField, SqliteField, a_user, following, pool_name
+from benchmarks.report import Table, holds
+from benchmarks.timing import Taken, settle, take
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterable
 
+    from benchmarks.fields import BareStore, Field
+    from vmpool_ext.broker.broker import PoolBroker
+
+SIZES = (100, 1_000, 10_000)
+AT_ONCE = (1, 16, 64)
 STARTS = 64
-REPEATS = 5
-POOL = Pool(name="pool", grants=(Grant(EVERY_PERMISSION, role="student"),))
+ROUNDS = 15
+MOST_ADDED = 1e-3
+MOST_GROWTH = 1.2
+POOL = pool_name(0)
 
 
-def main() -> None:
-    """Print added CPU per start and the rate as a part of the bare writes' rate; medians."""
-    print(f"{'VMs':>7} {'at once':>8} {'us per start':>13} {'us per bare write':>18} {'added us':>9}")
-    for vms in (100, 1_000, 10_000):
-        for at_once in (1, 16, 64):
-            runs = sorted(asyncio.run(_measure(vms, at_once)) for _ in range(REPEATS))
-            start, bare = runs[REPEATS // 2]
-            print(f"{vms:>7} {at_once:>8} {start * 1e6:>13.0f} {bare * 1e6:>18.0f} {(start - bare) * 1e6:>9.0f}")
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A start, and beside it the bare write of the same store."""
+
+    start: Taken
+    bare: Taken
 
 
-async def _measure(number: int, at_once: int) -> tuple[float, float]:
-    """Give CPU seconds per start and per bare write, of VMs that run already: one write each."""
-    clock = SystemClock()
-    up = Condition(status=True, since=clock.now(), reason="VmStarted")
-    vms = [_vm(n, up) for n in range(number)]
-    backend = MemoryBackend(clock, [POOL], vms)
-    broker = PoolBroker(backend, clock)
-    following = asyncio.create_task(broker.run())
-    await broker.drawn()
-    # The picture is drawn to the end when somebody first looks at it: not a part of any start.
-    broker.overview(User("user0", frozenset({"student"})))
-    starts = await _cpu(at_once, lambda n: broker.start(User(f"user{n}", frozenset({"student"})), POOL.name))
-    following.cancel()
-
-    bare = MemoryBackend(clock, [POOL], vms)
-    writes = await _cpu(
-        at_once, lambda n: bare.assign(bare.vm(f"vm{n}"), Assignment(POOL.name, f"user{n}", clock.now()))
-    )
-    return starts, writes
+Rounds = dict[tuple[int, int], list[Round]]
+"""By number of VMs and of starts at once."""
 
 
-def _vm(number: int, up: Condition) -> VirtualMachine:
-    return VirtualMachine(
-        name=f"vm{number}", pools=frozenset({POOL.name}), requested=RequestedState.RUNNING, running=up, booted=up
+def tables() -> Iterable[Table]:
+    """Measure in both stores."""
+    found = {kind.store: asyncio.run(_measure([kind(size) for size in SIZES])) for kind in (MemoryField, SqliteField)}
+    yield Table(
+        "starts",
+        ("store", "VMs", "at once", "start, CPU ms", "bare write, CPU ms", "added CPU ms", "under 1 ms",
+         "starts/s", "of the bare writes/s", "latency p50 ms"),
+        [_row(store, *of, rounds) for store, measured in found.items() for of, rounds in measured.items()],
+    )  # fmt: skip
+    yield Table(
+        "growth",
+        ("store", "latency at 100, ms", "at 10,000, ms", "ratio", "within 1.2"),
+        [_growth(store, measured) for store, measured in found.items()],
     )
 
 
-async def _cpu(at_once: int, act: Callable[[int], Awaitable[object]]) -> float:
-    began = time.process_time()
-    for first in range(0, STARTS, at_once):
-        await asyncio.gather(*(act(n) for n in range(first, first + at_once)))
-    return (time.process_time() - began) / STARTS
+def _row(store: str, vms: int, at_once: int, rounds: list[Round]) -> tuple[str, ...]:
+    start, bare = (median(cpus) for cpus in zip(*((each.start.cpu, each.bare.cpu) for each in rounds), strict=True))
+    added = median(each.start.cpu - each.bare.cpu for each in rounds)
+    wall = median(each.start.wall for each in rounds)
+    ratio = median(each.bare.wall / each.start.wall for each in rounds)
+    latency = median(each.start.latency for each in rounds)
+    return (
+        store, f"{vms:,}", str(at_once), f"{start * 1e3:.2f}", f"{bare * 1e3:.2f}", f"{added * 1e3:.2f}",
+        holds(added, MOST_ADDED), f"{1 / wall:,.0f}", f"{ratio:.2f}", f"{latency * 1e3:.2f}",
+    )  # fmt: skip
+
+
+def _growth(store: str, measured: Rounds) -> tuple[str, ...]:
+    """Compare one at a time, round by round: those were measured one after the other."""
+    few, many = ([each.start.latency for each in measured[size, 1]] for size in (SIZES[0], SIZES[-1]))
+    ratio = median(of_many / of_few for of_few, of_many in zip(few, many, strict=True))
+    return store, f"{median(few) * 1e3:.2f}", f"{median(many) * 1e3:.2f}", f"{ratio:.2f}", holds(ratio, MOST_GROWTH)
+
+
+async def _measure(fields: list[Field]) -> Rounds:
+    async with AsyncExitStack() as stack:
+        brokers = [await _broker(stack, field) for field in fields]
+        bare = [await stack.enter_async_context(field.bare()) for field in fields]
+        # What the other fields hold is not to be searched for garbage in this one's time.
+        gc.collect()
+        gc.freeze()
+        rounds: Rounds = {(size, at_once): [] for size in SIZES for at_once in AT_ONCE}
+        for _ in range(ROUNDS):
+            for at_once in AT_ONCE:
+                for size, broker, store in zip(SIZES, brokers, bare, strict=True):
+                    rounds[size, at_once].append(await _round(broker, store, at_once))
+        gc.unfreeze()
+        return rounds
+
+
+async def _broker(stack: AsyncExitStack, field: Field) -> PoolBroker:
+    backend = await stack.enter_async_context(field.backend())
+    return await stack.enter_async_context(following(backend))
+
+
+async def _round(broker: PoolBroker, bare: BareStore, at_once: int) -> Round:
+    users = [a_user(number) for number in range(STARTS)]
+    start = await take([partial(broker.start, user, POOL) for user in users], at_once)
+    write = await take([partial(bare.assign, number) for number in range(STARTS)], at_once)
+    for number, user in enumerate(users):
+        await broker.release(user, POOL)
+        await bare.release(number)
+    await settle()
+    return Round(start, write)

@@ -2,13 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from tests.builders import a_pool, a_vm
 from vmpool_ext.broker.inventory import Inventory
 from vmpool_ext.broker.ports import Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.domain.assignment import warm_first
 from vmpool_ext.domain.errors import BackendUnavailable
+from vmpool_ext.domain.machine import Assignment
 
 
 def at(version, vm):
@@ -157,6 +160,24 @@ def test_a_deleted_pool_gives_nothing_and_what_it_gave_is_kept(inventory):
 
     assert inventory.free("win11") == 0
     assert inventory.assigned("win11", "ann")
+
+
+def test_a_changed_pool_has_only_those_vms_looked_at_again_that_it_counts_for(clock):
+    judged = set()
+    inventory = Inventory(clock, prefer=lambda vm: judged.add(vm.name) or warm_first(vm))
+    others = [at(n, a_vm(f"other{n}")) for n in range(1, 101)]
+    its_own, given_by_it = a_vm("its-own", pool="debian"), a_vm("given-by-it", pools=frozenset({"win11"}))
+    given_by_it = replace(given_by_it, assignment=Assignment("debian", "ann", clock.now() - timedelta(hours=1)))
+    pools = (a_pool(retention="PT1m"), a_pool("debian", retention="PT4h"))
+    inventory.take_in(Listed(pools, (*others, its_own, given_by_it), 200))
+    assert (inventory.free("win11"), inventory.free("debian")) == (100, 1)
+    inventory.take_touched()
+    judged.clear()
+
+    inventory.take_in(PoolChanged(a_pool("debian", retention="PT1m")))
+
+    assert (inventory.free("win11"), inventory.free("debian")) == (101, 1)
+    assert inventory.take_touched() == judged == {"its-own", "given-by-it"}
 
 
 def test_a_problem_is_dated_from_its_beginning(inventory, clock):

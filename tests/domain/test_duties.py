@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, USERS, vms
 from vmpool_ext.domain.duties import LOGIN_AGAIN_AFTER, Duty, Step, UsedVm, next_duty, next_duty_at
-from vmpool_ext.domain.machine import LOGIN_FAILED, Condition, MachineState, RequestedState, SessionMark
+from vmpool_ext.domain.machine import LOGIN_FAILED, NOBODY, Condition, MachineState, RequestedState, SessionMark
 from vmpool_ext.domain.pool import EndAction
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -53,21 +53,26 @@ DISCARDS = pools(end_action=EndAction.DISCARD)
         (PLAIN, replace(FREE, login_user="kiosk"), Duty(Step.MARK, "kiosk")),
         (PLAIN, replace(BOBS, login_user="kiosk"), Duty(Step.MARK, "bob")),
         (PLAIN, replace(FREE, logged_in_user="kiosk", login_user="kiosk"), None),
-        (PLAIN, replace(FREE, **ANNS_SESSION, logged_in_user="ann"), Duty(Step.LOG_OUT, "")),
+        (PLAIN, replace(FREE, **ANNS_SESSION, logged_in_user="ann"), Duty(Step.HAND_OVER_LOGIN, NOBODY)),
+        (PLAIN, replace(FREE, **ANNS_SESSION, logged_in_user="bob"), Duty(Step.LOG_OUT, "")),
         (PLAIN, replace(FREE, logged_in_user="ann", agent_connected=Condition()), None),
         (PLAIN, FREE, None),
         ({}, BOBS, Duty(Step.ASK_FOR_POOL, "")),
         ({}, replace(BOBS, being_deleted=True), None),
         ({}, FREE, None),
-        (DISCARDS, a_vm(disk_used=True), Duty(Step.DISCARD, "")),
-        (DISCARDS, a_vm(disk_used=False), None),
-        (DISCARDS, replace(FREE, disk_used=True), None),
-        (DISCARDS, replace(FREE, disk_used=True, **ANNS_SESSION), Duty(Step.STOP, "")),
-        (DISCARDS, replace(FREE, disk_used=True, console_connected=since(status=True)), None),
-        (DISCARDS, replace(FREE, disk_used=True, requested=RequestedState.STOPPED, **ANNS_SESSION), None),
-        (DISCARDS, a_vm(disk_used=True, requested=RequestedState.RUNNING), None),
-        (PLAIN, a_vm(disk_used=True), None),
-        (DISCARDS, a_vm(user="bob", disk_used=True), None),
+        (DISCARDS, a_vm(disk_user="ann"), Duty(Step.DISCARD, "")),
+        (DISCARDS, a_vm(disk_user=None), None),
+        (DISCARDS, replace(FREE, disk_user="ann"), None),
+        (DISCARDS, replace(FREE, disk_user="ann", **ANNS_SESSION), Duty(Step.STOP, "")),
+        (DISCARDS, replace(FREE, disk_user="ann", console_connected=since(status=True)), None),
+        (DISCARDS, replace(FREE, disk_user="ann", requested=RequestedState.STOPPED, **ANNS_SESSION), None),
+        (DISCARDS, a_vm(disk_user="ann", requested=RequestedState.RUNNING), None),
+        (PLAIN, a_vm(disk_user="ann"), None),
+        (DISCARDS, a_vm(user="bob", disk_user="ann"), Duty(Step.DISCARD, "")),
+        (DISCARDS, a_vm(user="bob", disk_user=NOBODY), Duty(Step.DISCARD, "")),
+        (DISCARDS, a_vm(user="bob", disk_user="bob"), None),
+        (PLAIN, a_vm(user="bob", disk_user="ann"), None),
+        (PLAIN, replace(BOBS, discarding=True), Duty(Step.RESTART, "")),
     ],
 )
 def test_the_next_step_follows_from_how_the_vm_is(known, vm, expected):
@@ -95,6 +100,7 @@ def test_where_vms_are_handed_on_as_they_are_only_the_mark_changes():
         (EndAction.DISCARD, a_vm(running=True, **ENDED), Step.STOP),
         (EndAction.DISCARD, a_vm(running=True, **ENDED, requested=RequestedState.STOPPED), None),
         (EndAction.DISCARD, a_vm(**ENDED), Step.RELEASE),
+        (EndAction.DISCARD, a_vm(**ENDED, disk_user="bob"), Step.DISCARD),
     ],
 )
 def test_when_retention_has_ended_it_comes_to_what_the_pool_wants(action, vm, expected):
@@ -135,7 +141,10 @@ sessions = st.none() | st.builds(SessionMark, st.sampled_from(USERS), st.sampled
 @st.composite
 def any_vms(draw):
     vm = draw(vms())
-    more = {"agent_connected": draw(st.builds(Condition, st.booleans())), "disk_used": draw(st.booleans())}
+    more = {
+        "agent_connected": draw(st.builds(Condition, st.booleans())),
+        "disk_user": draw(st.sampled_from([None, "ann", "bob"])),
+    }
     more["session"] = draw(sessions | st.just(SessionMark("ann", vm.running.since)))
     more["login_user"] = draw(st.sampled_from([None, None, "kiosk"]))
     more["user_logged_in"] = draw(st.sampled_from([Condition(), FAILED]))
@@ -168,7 +177,7 @@ def _done(vm, duty, now):
         Step.MARK: marked,
         Step.LOG_IN: logged_in,
         Step.LOG_OUT: logged_out,
-        Step.DISCARD: {"disk_used": False},
+        Step.DISCARD: {"disk_user": None, "discarding": False},
         Step.RELEASE: {"assignment": None},
         Step.ASK_FOR_POOL: {"assignment": None},
     }
@@ -185,7 +194,7 @@ def _off(vm, now):
 def _on(vm, now):
     began = max(now, vm.running.since + TICK, vm.console_connected.since)
     on = Condition(status=True, since=began)
-    return replace(vm, running=on, booted=on, agent_connected=on, disk_used=True)
+    return replace(vm, running=on, booted=on, agent_connected=on, disk_user="ann")
 
 
 @given(any_vms(), settings_of_pools, st.sampled_from([-TICK, timedelta(0), TICK]))

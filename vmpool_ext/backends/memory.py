@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.broker.ports import DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.connection_file import DisplayAddress
 from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable
-from vmpool_ext.domain.machine import CRASHED, Condition, RequestedState, SessionMark, VirtualMachine
+from vmpool_ext.domain.machine import CRASHED, NOBODY, Condition, RequestedState, SessionMark, VirtualMachine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -148,8 +148,8 @@ class MemoryBackend:
             await display.close()
 
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
-        """Note that there is nothing on the disks."""
-        return await self._write(vm, disk_used=False)
+        """Note that there is nothing on the disks, or will be nothing when the machine is off."""
+        return await self._write(vm, disk_user=None, discarding=bool(vm.running and vm.disk_used))
 
     async def pool_is_gone(self, name: str) -> bool:
         """Look."""
@@ -277,7 +277,9 @@ def _switched_on(vm: VirtualMachine, now: datetime) -> VirtualMachine:
     # Two runs never begin at the same moment, though a clock that only tests move may stand still; and none before the
     # console's last change, though the clock was set back: it would look as if somebody had been in the new run.
     since = max(now, vm.running.since + timedelta(microseconds=1), vm.console_connected.since)
-    return _up(replace(vm, running=Condition(status=True, since=since, reason="VmStarted"), disk_used=True), since)
+    user = vm.assignment.user if vm.assignment else NOBODY
+    running = Condition(status=True, since=since, reason="VmStarted")
+    return _up(replace(vm, running=running, disk_user=vm.disk_user or user), since)
 
 
 def _up(vm: VirtualMachine, now: datetime) -> VirtualMachine:
@@ -296,5 +298,6 @@ def _switched_off(vm: VirtualMachine, now: datetime, reason: str, message: str) 
         user_logged_in=off,
         console_connected=off if vm.console_connected else vm.console_connected,
         logged_in_user=None,
+        discarding=False,
         os=None,
     )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.errors import InvalidDefinition
-from vmpool_ext.domain.machine import NEVER, Assignment, Condition, RequestedState, SessionMark, VirtualMachine
+from vmpool_ext.domain.machine import NEVER, NOBODY, Assignment, Condition, RequestedState, SessionMark, VirtualMachine
 from vmpool_ext.domain.permission import Grant, parse_permissions
 from vmpool_ext.domain.pool import EndAction, Pool
 from vmpool_ext.domain.retention import (
@@ -50,9 +50,9 @@ ENDING_RUN = f"{ANNOTATION}ending-run"
 DISK = f"{ANNOTATION}disk"
 """On a VM: what is known of its disks, or nothing of those that were never used."""
 DISK_USED = "used"
-"""Something may have been written to them."""
+"""Something may have been written to them; behind it, whose the VM was when they were used first."""
 DISK_TO_DISCARD = "discard"
-"""What was written is to be thrown away."""
+"""What was written is to be thrown away as soon as the VM is off."""
 END_ACTION = f"{ANNOTATION}end-action"
 """On a pool: what becomes of a VM when it is given back or its retention has ended."""
 
@@ -82,7 +82,8 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         assignment=_assignment(status),
         session=_session(annotations_of(resource).get(SESSION)),
         ending_run=_moment(annotations_of(resource).get(ENDING_RUN)),
-        disk_used=annotations_of(resource).get(DISK) == DISK_USED,
+        disk_user=_disk_user(annotations_of(resource).get(DISK)),
+        discarding=annotations_of(resource).get(DISK) == DISK_TO_DISCARD,
         login_user=_text(_mapping(_mapping(spec, "vm"), "display").get("loggedInUser")),
         logged_in_user=_text(status.get("loggedInUser")),
         console_user=_text(status.get("consoleUser")),
@@ -143,6 +144,14 @@ def with_session(resource: Resource, user: str) -> Resource:
 def with_ending_run(resource: Resource) -> Resource:
     """Note that the present run is to end and be followed by another."""
     return with_annotation(resource, ENDING_RUN, time_text(_run(resource)))
+
+
+def with_disk_used(resource: Resource) -> Resource:
+    """Note that something may have been written to the disks, and by whom, unless it was noted before."""
+    if annotations_of(resource).get(DISK):
+        return resource
+    assignment = _assignment(_mapping(resource, "status"))
+    return with_annotation(resource, DISK, f"{DISK_USED} {assignment.user if assignment else NOBODY}")
 
 
 def with_requested_state(resource: Resource, state: RequestedState) -> Resource:
@@ -263,6 +272,11 @@ def _session(text: object) -> SessionMark | None:
     user, _, run = text.partition(" ") if isinstance(text, str) else ("", "", "")
     began = _moment(run)
     return SessionMark(user, began) if user and began else None
+
+
+def _disk_user(text: object) -> str | None:
+    used, _, user = text.partition(" ") if isinstance(text, str) else ("", "", "")
+    return (user or NOBODY) if used == DISK_USED else None
 
 
 def _moment(text: object) -> datetime | None:

@@ -68,5 +68,8 @@ class Acting:
     async def release(self, vm: VirtualMachine, action: EndAction) -> VirtualMachine:
         """Disconnect who is connected, do what the pool wants at the end, then let the VM be nobody's (R10)."""
         await self._backend.disconnect(vm)
-        goes_off = action in (EndAction.STOP, EndAction.DISCARD) and vm.requested is RequestedState.RUNNING
-        return await self._backend.release(await self.request_stopped(vm) if goes_off else vm)
+        if action in (EndAction.STOP, EndAction.DISCARD) and vm.requested is RequestedState.RUNNING:
+            vm = await self.request_stopped(vm)
+        if action is EndAction.DISCARD and vm.disk_used:
+            vm = await self._backend.discard(vm)
+        return await self._backend.release(vm)

@@ -57,6 +57,7 @@ class Inventory:
         self._assigned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._assigned_at: dict[str, int] = {}
         self._gone_at: dict[str, int] = {}
+        self._given: defaultdict[str, set[str]] = defaultdict(set)
         self._granted: defaultdict[tuple[str | None, str | None], set[str]] = defaultdict(set)
         self._members: defaultdict[str, set[str]] = defaultdict(set)
         self._candidates: defaultdict[str, Candidates] = defaultdict(partial(Candidates, prefer))
@@ -145,11 +146,11 @@ class Inventory:
             case PoolChanged(pool):
                 self._see(pool.version)
                 self.pools[pool.name] = pool
-                self._index_all()
+                self._index_again(pool.name)
             case PoolDeleted(name, version):
                 self._see(version)
                 self.pools.pop(name, None)
-                self._index_all()
+                self._index_again(name)
             case Behind(code, message):
                 self.lose(code, message)
         self._wake()
@@ -227,7 +228,7 @@ class Inventory:
         self._gone_at.update(dict.fromkeys(known.keys() - self.vms.keys(), listed.version))
         for vm in self.vms.values():
             self._date_assignment(known.get(vm.name), vm)
-        self._index_all()
+            self._index(vm)
         self._see(listed.version)
         self.problem = None
 
@@ -247,15 +248,16 @@ class Inventory:
         elif known is None or not known.is_assigned(vm.assignment.pool, vm.assignment.user):
             self._assigned_at[vm.name] = vm.version
 
-    def _index_all(self) -> None:
+    def _index_again(self, pool: str) -> None:
         # What a pool promises counts for every VM that it assigned, also in other pools.
-        for vm in self.vms.values():
-            self._index(vm)
+        for name in self._members[pool] | self._given[pool]:
+            self._index(self.vms[name])
 
     def _index(self, vm: VirtualMachine) -> None:
         self._touched.add(vm.name)
         if vm.assignment:
             self._assigned[vm.assignment.pool, vm.assignment.user].add(vm.name)
+            self._given[vm.assignment.pool].add(vm.name)
         for grant in vm.grants:
             self._granted[grant.user, grant.role].add(vm.name)
         for pool in vm.pools:
@@ -276,6 +278,7 @@ class Inventory:
             return
         if vm.assignment:
             self._assigned[vm.assignment.pool, vm.assignment.user].discard(name)
+            self._given[vm.assignment.pool].discard(name)
         for grant in vm.grants:
             self._granted[grant.user, grant.role].discard(name)
         for pool in vm.pools:

@@ -187,7 +187,7 @@ class Backend(Protocol):
         ...
 
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
-        """Throw away what was written to the disks of a VM that is off: the next start begins with the base image."""
+        """Throw away what was written to the VM's disks, as soon as it is off: the next start begins with the base image."""
         ...
 
     async def pool_is_gone(self, name: str) -> bool:

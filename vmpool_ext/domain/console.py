@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmpool_ext.domain.disks import runs_on_old_disks
 from vmpool_ext.domain.errors import (
     AssignedToAnother,
     BeingPrepared,
@@ -49,7 +50,7 @@ def why_no_console(user: User, vm: VirtualMachine, pools: Mapping[str, Pool], ma
     """Tell what keeps the user whom a pool assigned the VM to from its console, or None."""
     if refusal := _why_not_at_all(vm, may):
         return refusal
-    if not vm.is_clean_for(user.name):
+    if not vm.is_clean_for(user.name) or runs_on_old_disks(vm, pools):
         return BeingPrepared(vm.name)
     if others_are_connected(user, vm) and Permission.TAKE_CONSOLE not in may:
         return ConsoleInUse(vm.name)

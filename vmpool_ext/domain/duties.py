@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.assignment import is_kept, kept_until
+from vmpool_ext.domain.disks import is_to_be_discarded
 from vmpool_ext.domain.login import login_failed, login_wanted, why_never_logged_in
 from vmpool_ext.domain.machine import NOBODY, MachineState, RequestedState
 from vmpool_ext.domain.pool import EndAction
@@ -49,7 +50,7 @@ class Step(StrEnum):
     STOP = "stop"
     RELEASE = "release"
     DISCARD = "discard"
-    """Throw away what was written to the VM's disks."""
+    """Throw away what was written to the VM's disks, as soon as it is off."""
     ASK_FOR_POOL = "ask for pool"
     """Find out whether the assigning pool is really gone; then release (R11)."""
 
@@ -72,9 +73,7 @@ def next_duty(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime, used
         return Duty(Step.ASK_FOR_POOL)
     if not is_kept(vm, pools, now):
         return _at_the_end(vm, pools[vm.assignment.pool].end_action)
-    if vm.state is not MachineState.RUNNING:
-        return None
-    return _for_handover(vm, vm.assignment, pools, used_vm) or _for_login(vm, pools, now)
+    return _of_assigned(vm, vm.assignment, pools, now, used_vm)
 
 
 def next_duty_at(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> datetime:
@@ -85,6 +84,16 @@ def next_duty_at(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -
     if login_failed(vm):
         moments.append(after(vm.user_logged_in.since, LOGIN_AGAIN_AFTER))
     return min((moment for moment in moments if moment > now), default=END_OF_TIME)
+
+
+def _of_assigned(
+    vm: VirtualMachine, assignment: Assignment, pools: Mapping[str, Pool], now: datetime, used_vm: UsedVm
+) -> Duty | None:
+    if is_to_be_discarded(vm, pools):
+        return Duty(Step.DISCARD)
+    if vm.state is not MachineState.RUNNING:
+        return None
+    return _for_handover(vm, assignment, pools, used_vm) or _for_login(vm, pools, now)
 
 
 def _of_free(vm: VirtualMachine, pools: Mapping[str, Pool]) -> Duty | None:
@@ -109,15 +118,17 @@ def _at_the_end(vm: VirtualMachine, action: EndAction) -> Duty | None:
         return _log_out(vm)
     if action in (EndAction.STOP, EndAction.DISCARD) and vm.requested is RequestedState.RUNNING:
         return Duty(Step.STOP)
-    if action is EndAction.DISCARD and not vm.running:
-        return Duty(Step.RELEASE)
-    return None
+    if action is not EndAction.DISCARD or vm.running:
+        return None
+    return Duty(Step.DISCARD) if vm.disk_used else Duty(Step.RELEASE)
 
 
 def _for_handover(
     vm: VirtualMachine, assignment: Assignment, pools: Mapping[str, Pool], used_vm: UsedVm
 ) -> Duty | None:
     """End another's session: by the agent where it was the agent that began it and will begin the next, else wholly."""
+    if vm.discarding:
+        return Duty(Step.RESTART)
     if vm.is_clean_for(assignment.user):
         return None
     if used_vm is UsedVm.KEEP:

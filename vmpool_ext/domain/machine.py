@@ -96,8 +96,10 @@ class VirtualMachine:
     console_user: str | None = None
     display: str = "vnc"
     """What its console is opened with: ``vnc`` or ``spice``."""
-    disk_used: bool = False
-    """Whether something was written that discarding would throw away."""
+    disk_user: str | None = None
+    """Who used its disks first since they were made anew; None if nobody did."""
+    discarding: bool = False
+    """Whether its disks are to be made anew as soon as it is off."""
     os: str | None = None
     being_deleted: bool = False
 
@@ -132,6 +134,11 @@ class VirtualMachine:
     def agent_there(self) -> bool:
         """Whether the guest's agent has greeted in this run, and can be told to log somebody in."""
         return bool(self.running and self.booted and self.agent_connected)
+
+    @property
+    def disk_used(self) -> bool:
+        """Whether something may have been written that discarding would throw away."""
+        return self.disk_user is not None
 
     @property
     def last_used(self) -> datetime:

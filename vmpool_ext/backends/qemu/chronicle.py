@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.qemu import happenings
-from vmpool_ext.backends.resources import DISK, DISK_USED, VM_KIND, with_annotation
+from vmpool_ext.backends.resources import DISK, VM_KIND, with_annotation, with_disk_used
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Chronicle:
 
     async def disk_used(self) -> None:
         """Something may have been written to the VM's disk."""
-        await self._note(lambda vm, _: with_annotation(vm, DISK, DISK_USED))
+        await self._note(lambda vm, _: with_disk_used(vm))
 
     async def disk_discarded(self) -> None:
         """What was written to the VM's disk is gone."""
