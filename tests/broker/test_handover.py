@@ -1,5 +1,6 @@
 """A VM that goes from one user to the next holds nothing of the first (R10)."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -281,3 +282,33 @@ async def test_until_the_agent_is_there_the_console_waits(clock):
     async with following(backend, clock) as broker:
         with pytest.raises(WaitingForLogin):
             await broker.open_console(ANN, "win11")
+
+
+async def test_by_a_picture_that_may_be_stale_no_step_is_tried_again(clock):
+    class Stubborn(MemoryBackend):
+        attempts = 0
+
+        async def log_out(self, vm):
+            self.attempts += 1
+            raise NOT_LOGGED_OUT
+
+    backend = Stubborn(clock, [a_pool()], [used_by_ann(logged_in_user="ann")])
+    async with following(backend, clock) as broker:
+        await until(lambda: backend.attempts == 1)
+        await clock.advance(seconds=5)
+        await until(lambda: backend.attempts == 2)
+        backend.disconnect_watchers()
+        await until(lambda: broker.problem)
+        backend.watch = _away
+        for _ in range(3):
+            await clock.advance(seconds=5)
+            for _ in range(30):
+                await asyncio.sleep(0)
+
+    assert backend.attempts == 2
+
+
+async def _away():
+    message = "away"
+    raise BackendUnavailable(message)
+    yield

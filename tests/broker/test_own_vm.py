@@ -1,11 +1,13 @@
 """Stopping, resetting and giving back one's own VM (R6)."""
 
+import asyncio
+
 import pytest
 
 from tests.broker.conftest import following
 from tests.builders import a_pool, a_user, a_vm
 from vmpool_ext.backends.memory import MemoryBackend
-from vmpool_ext.domain.errors import NothingAssigned, NotRunning, PermissionMissing, PoolNotFound
+from vmpool_ext.domain.errors import BackendUnavailable, NothingAssigned, NotRunning, PermissionMissing, PoolNotFound
 from vmpool_ext.domain.machine import Assignment, RequestedState
 
 ANN = a_user("ann")
@@ -73,6 +75,17 @@ async def test_each_needs_its_permission(clock, act, may):
         with pytest.raises(PermissionMissing):
             await getattr(broker, act)(ANN, "win11")
 
+    assert backend.vm("vm1") == before
+
+
+@pytest.mark.parametrize("act", [*ACTS, "open_console"])
+async def test_nothing_is_done_by_a_picture_that_may_be_stale(with_a_vm, backend, act):
+    before = backend.vm("vm1")
+    backend.disconnect_watchers()
+    await asyncio.sleep(0)
+
+    with pytest.raises(BackendUnavailable):
+        await getattr(with_a_vm, act)(ANN, "win11")
     assert backend.vm("vm1") == before
 
 

@@ -46,6 +46,8 @@ DISCARDS = pools(end_action=EndAction.DISCARD)
         (LOGIN, replace(BOBS, session=ANNS_SESSION["session"], agent_connected=Condition()), Duty(Step.RESTART, "")),
         (LOGIN, BOBS, Duty(Step.MARK, "bob")),
         (LOGIN, replace(BOBS, agent_connected=Condition()), None),
+        (LOGIN, a_vm(user="root", running=True, **AGENT), None),
+        (LOGIN, a_vm(user="Ann", running=True, **AGENT), None),
         (LOGIN, replace(BOBS, session=SessionMark("bob", RUN)), Duty(Step.LOG_IN, "bob")),
         (LOGIN, replace(BOBS, session=SessionMark("bob", RUN), logged_in_user="bob"), None),
         (LOGIN, replace(BOBS, session=SessionMark("bob", RUN), logged_in_user="ann"), Duty(Step.LOG_IN, "bob")),

@@ -299,9 +299,9 @@ def _first_failure(tree, tests):
     except subprocess.TimeoutExpired:
         return "(the tests did not come to an end)"
     failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
-    if run.returncode and not failed:
-        failed = re.search(r"(Timeout)", run.stdout + run.stderr) or re.search(r"(.*)\Z", run.stdout.strip())
-    return failed.group(1) if run.returncode and failed else None
+    if failed:
+        return failed.group(1)
+    return "(the tests cannot even be collected)" if run.returncode else None
 
 
 def main():

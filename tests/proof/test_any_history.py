@@ -6,6 +6,7 @@ everything comes to rest, and whoever asks then gets what there is.
 
 import os
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,9 +38,10 @@ from vmpool_ext.domain.errors import (
 from vmpool_ext.domain.machine import Assignment, RequestedState
 from vmpool_ext.domain.permission import Grant, parse_permissions
 from vmpool_ext.domain.pool import EndAction
+from vmpool_ext.domain.retention import RetainForever
 
 SOAK = "VMPOOL_SOAK" in os.environ
-EXAMPLES, STEPS = (1100, 50) if SOAK else (22, 50)
+EXAMPLES, STEPS = (1100, 50) if SOAK else (26, 50)
 
 NAMES = ("ann", "bob", "root", "mallory")
 USERS = {name: a_user(name) for name in NAMES}
@@ -161,7 +163,8 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule()
     def misconfigure_pool(self):
-        self.world.define_pool(a_pool("lab", retention="PT1h", grants=GRANTS[0], misconfigured="retention"))
+        pool = a_pool("lab", retention="PT1h", grants=GRANTS[0], misconfigured="retention")
+        self.world.define_pool(replace(pool, retention=RetainForever()))
 
     @rule()
     def delete_pool(self):
@@ -275,7 +278,7 @@ class AnyHistory(RuleBasedStateMachine):
         assert given.pool in defined, "S8: when a pool goes, so do its assignments"
         pool = defined[given.pool]
         runs = vm.running and vm.requested is RequestedState.RUNNING
-        if not runs or world.backend.witness.is_free(vm, pool, world.clock.now()):
+        if not runs or not (vm.console_open or world.backend.witness.is_kept(vm, world.clock.now())):
             return
         assert world.backend.witness.inside(vm) <= {given.user}, "handed on clean"
         if pool.login_on_assignment and given.user != "root":

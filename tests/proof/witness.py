@@ -146,6 +146,10 @@ class Witness:
             return False
         return vm.assignment is None or self._ended(vm, [vm.assignment.pool, pool.name], now)
 
+    def is_kept(self, vm, now):
+        """Whether its pool's promise still holds."""
+        return not self._ended(vm, [vm.assignment.pool], now)
+
     def may_take(self, vm, user):
         return "takeConsole" in self._may_with(vm, user)
 
