@@ -158,7 +158,7 @@ class InStore:
             await viewer.close()
 
     async def discard(self, vm):
-        return await self._edit(vm, lambda resource: resources.with_annotation(resource, resources.DISK, None))
+        return self._followed(await self._edit(vm, happenings.to_be_discarded))
 
     async def pool_is_gone(self, name):
         return await self._ledger.get(POOL_KIND, name) is None
@@ -211,6 +211,7 @@ class InStore:
     async def _follow(self, name):
         try:
             await self._ledger.edit(VM_KIND, name, self._ended_if_it_should)
+            await self._ledger.edit(VM_KIND, name, _discarded_if_it_should)
             await self._ledger.edit(VM_KIND, name, self._begun_if_it_should)
         except AssignmentConflict:
             return  # The VM is gone.
@@ -226,12 +227,17 @@ class InStore:
             return vm
         # As in memory: no two runs begin at the same moment, and none before the console's last change.
         now = max(self._clock.now(), seen.running.since + TICK, seen.console_connected.since)
-        vm = resources.with_annotation(vm, resources.DISK, "used")
+        vm = resources.with_disk_used(vm)
         return happenings.booted(happenings.running(happenings.starting(vm, now, None), now, "inert"), now)
 
     def _off(self, vm, reason):
         self._viewers.pop(vm["metadata"]["name"], None)
         return happenings.off(vm, self._clock.now(), reason, "")
+
+
+def _discarded_if_it_should(vm):
+    seen = resources.vm_from_resource(vm, 0)
+    return resources.with_annotation(vm, resources.DISK, None) if seen.discarding and not seen.running else vm
 
 
 class InertDisplay:
