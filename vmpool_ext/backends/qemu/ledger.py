@@ -56,9 +56,11 @@ class Ledger:
         self._watchers.add(queue)
         try:
             everything = await self._ask(Store.everything)
+            version = everything.version
             yield everything
+            del everything  # the watcher's now: it would be held here for as long as is watched
             while (stored := await queue.get()) is not None:
-                if stored.version > everything.version:
+                if stored.version > version:
                     yield stored
         finally:
             self._watchers.discard(queue)
