@@ -292,7 +292,7 @@ async def test_by_a_picture_that_may_be_stale_no_step_is_tried_again(clock):
             self.attempts += 1
             raise NOT_LOGGED_OUT
 
-    backend = Stubborn(clock, [a_pool()], [used_by_ann(logged_in_user="ann")])
+    backend = Stubborn(clock, [a_pool()], [used_by_ann(logged_in_user="bob")])
     async with following(backend, clock) as broker:
         await until(lambda: backend.attempts == 1)
         await clock.advance(seconds=5)

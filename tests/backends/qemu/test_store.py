@@ -213,6 +213,15 @@ async def test_who_does_not_look_hears_the_latest_of_each_in_the_order_of_versio
         assert await anext(changes) == last
 
 
+async def test_a_watch_does_not_hold_on_to_what_it_gave_first(ledger):
+    async with aclosing(ledger.watch()) as changes:
+        everything = await anext(changes)
+        await ledger.put(VM, "vm1", to(a=1))
+        await anext(changes)
+
+        assert sys.getrefcount(everything) == 2, "held by this test, and by the question"
+
+
 async def test_what_is_not_there_cannot_be_edited(ledger):
     with pytest.raises(AssignmentConflict):
         await ledger.edit(VM, "vm1", to(a=1))

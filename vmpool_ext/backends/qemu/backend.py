@@ -30,7 +30,7 @@ from vmpool_ext.backends.qemu.store import Everything, Stored
 from vmpool_ext.backends.qemu.watcher import Unwritten
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
 from vmpool_ext.broker.ports import Behind, DisplayOffer, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
-from vmpool_ext.domain.errors import AgentFailed, BackendUnavailable, NoLoginName
+from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable, NoLoginName
 from vmpool_ext.domain.user import require_login_name
 
 if TYPE_CHECKING:
@@ -203,12 +203,13 @@ class QemuBackend(Configurable):
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user, and give the display a new password."""
-        machine, _ = await self._write_to_running(
+        machine, asked = await self._write_to_running(
             vm, lambda resource: happenings.asked_for_console(resource, user.name)
         )
         password = new_password()
         with _answering():
             await machine.take_password(password)
+        await self._take_back_unless_still(asked, machine)
         return DisplayOffer(engine=ENGINE, password=password)
 
     async def connect_display(self, vm: VirtualMachine) -> VncDisplay:
@@ -278,6 +279,15 @@ class QemuBackend(Configurable):
             machine = self._machine(vm.name)
         written = await self._write(vm, change if machine else _unchanged)
         return machine or self._machine(vm.name), written
+
+    async def _take_back_unless_still(self, asked: VirtualMachine, machine: Machine) -> None:
+        """Let the password be good only if the VM is whose it was: a handover in between expired the one before it."""
+        stored = await self._serving().get(VM_KIND, asked.name)
+        now = _vm(stored) if stored else None
+        if now is None or (now.assignment, now.console_user) != (asked.assignment, asked.console_user):
+            with _answering():
+                await machine.expire_password()
+            raise AssignmentConflict(asked.name)
 
     async def _note(self, vm: VirtualMachine, happening: Happening) -> VirtualMachine:
         """Write down what has happened, whatever else has changed meanwhile."""

@@ -57,7 +57,8 @@ def running(vm: Resource, now: datetime, runner: str) -> Resource:
     if seen.running and seen.running.reason != TERMINATING:
         return vm
     # A run is known by when it began: no two may be the same, also where the clock was set back.
-    now = max(now, seen.running.since + timedelta(microseconds=1))
+    # Nor does one begin before the console's last change, which would look like a change of this run.
+    now = max(now, seen.running.since + timedelta(microseconds=1), seen.console_connected.since)
     vm = _condition(vm, RUNNING, now, on=True, reason=VM_STARTED)
     # One that was to be shut down, and was not, is as much up as it was.
     up = bool(seen.running and seen.agent_connected)

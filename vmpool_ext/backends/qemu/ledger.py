@@ -72,9 +72,11 @@ class Ledger:
         try:
             while True:
                 everything = await self._ask(Store.everything)
+                version = everything.version
                 yield everything
+                del everything  # the watcher's now: it would be held here for as long as is watched
                 while (news := await watcher.next()) is not None:
-                    if isinstance(news, Unwritten) or news.version > everything.version:
+                    if isinstance(news, Unwritten) or news.version > version:
                         yield news
         finally:
             self._watchers.discard(watcher)
