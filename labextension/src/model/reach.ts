@@ -9,8 +9,11 @@ const PASSING = ['nothing-assigned', 'not-running', 'being-prepared', 'waiting-f
 /** Waits until the console can be opened; false once it does not come to that by itself. */
 export function consoleWithinReach(pools: IVmPools, target: Target): Promise<boolean> {
   return new Promise(resolve => {
+    // A start is two steps: the picture may still show the first, in which the machine is assigned and off.
+    let hasBegun = false;
     const look = (): void => {
-      const outcome = outcomeOf(pools, target);
+      const outcome = outcomeOf(pools, target, hasBegun);
+      hasBegun ||= isUnderWay(pools, target);
       if (outcome !== undefined) {
         pools.changed.disconnect(look);
         resolve(outcome);
@@ -22,12 +25,17 @@ export function consoleWithinReach(pools: IVmPools, target: Target): Promise<boo
 }
 
 /** Undefined while it is still open. */
-function outcomeOf(pools: IVmPools, target: Target): boolean | undefined {
+function outcomeOf(pools: IVmPools, target: Target, hasBegun: boolean): boolean | undefined {
   if (pools.allows(target, 'console')) {
     return true;
   }
-  const state = pools.vm(target)?.state;
   const reason = pools.view(target)?.why.console?.code;
-  const isUnderWay = state && UNDER_WAY.includes(state) && reason && PASSING.includes(reason);
-  return isUnderWay ? undefined : false;
+  const mayBegin = !hasBegun && pools.vm(target)?.state === 'stopped';
+  const isPassing = reason !== undefined && PASSING.includes(reason);
+  return isPassing && (mayBegin || isUnderWay(pools, target)) ? undefined : false;
+}
+
+function isUnderWay(pools: IVmPools, target: Target): boolean {
+  const state = pools.vm(target)?.state;
+  return state !== undefined && UNDER_WAY.includes(state);
 }

@@ -102,6 +102,28 @@ describe('A tile', () => {
     expect(done).toEqual([[CommandIDs.console, DEMO]]);
   });
 
+  it('waits on when the picture shows the VM assigned before it shows it starting', async () => {
+    pools.show({ ...STARTING, vm: aVm({ state: 'stopped' }) });
+
+    await commands.execute(CommandIDs.open, DEMO);
+    pools.show(STARTING);
+    pools.show(RUNNING);
+    await settled();
+
+    expect(done.at(-1)).toEqual([CommandIDs.console, DEMO]);
+  });
+
+  it('opens nothing when the VM was stopped on the way', async () => {
+    pools.show(STARTING);
+
+    await commands.execute(CommandIDs.open, DEMO);
+    pools.show({ ...STARTING, vm: aVm({ state: 'stopped' }) });
+    pools.show(RUNNING);
+    await settled();
+
+    expect(done).toEqual([]);
+  });
+
   it('opens one console, however often it is pressed', async () => {
     pools.show(STARTING);
 
