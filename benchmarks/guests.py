@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.fields import CLOCK, a_directory, following
 from benchmarks.report import Table, holds
-from vmpool_ext.app import USER, demo_definitions
+from vmpool_ext.app.demo import USER, demo_definitions
 from vmpool_ext.backends.qemu.backend import QemuBackend
 from vmpool_ext.backends.qemu.guest_image import build_image, default_cache
 from vmpool_ext.broker.ports import Listed, VmChanged

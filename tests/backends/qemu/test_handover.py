@@ -24,8 +24,8 @@ def pool_of_one(serving, clock):
     """A broker on a real pool with one VM, into which carol may look."""
 
     @asynccontextmanager
-    async def pool_of_one(**pool):
-        async with serving() as backend:
+    async def pool_of_one(*, agent_patience=30, **pool):
+        async with serving(login_timeout=agent_patience) as backend:
             definition = a_vm_resource(VM)
             definition["spec"]["permissions"] = [{"user": "carol", "may": ["takeConsole"]}]
             await backend.apply(a_pool_resource(permissions=GRANTS, **pool))
@@ -147,3 +147,16 @@ async def test_a_user_is_logged_in_again_when_the_guest_was_reset(pool_of_one):
 
         await shown(broker, ANN, lambda vm, why: vm.logged_in_user is None)
         await shown(broker, ANN, lambda vm, why: vm.logged_in_user == "ann" and "console" not in why)
+
+
+async def test_an_agent_that_is_silent_is_told_and_nobody_is_shown_a_console(pool_of_one):
+    async with pool_of_one(agent_patience=0, loginOnAssignment=True) as broker:
+        await broker.start(ANN, "demo")
+
+        vm = await shown(broker, ANN, lambda vm, why: vm.fault is not None)
+
+        assert (vm.fault.code, vm.fault.message) == (
+            "login-failed",
+            "The guest's agent has not answered for 0 seconds.",
+        )
+        assert broker.pool(ANN, "demo").why["console"].code == "login-failed"
