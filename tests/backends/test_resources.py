@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import NOON, a_user
 from vmpool_ext.backends import resources
 from vmpool_ext.backends.resources import pool_from_resource, set_condition, vm_from_resource, with_assignment
-from vmpool_ext.domain.machine import NEVER, Assignment, MachineState, RequestedState
+from vmpool_ext.domain.machine import NEVER, NOBODY, Assignment, MachineState, RequestedState
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Permission, permissions_for
 from vmpool_ext.domain.retention import END_OF_TIME, RetainForever
 
@@ -250,3 +250,19 @@ def test_wanting_a_vm_to_run_changes_nothing_else():
     assert wanted["spec"] == {"pools": ["a"], "vm": {"maximumRam": "1G", "state": "Running"}}
     assert wanted["more"] == 1
     assert "state" not in vm["spec"]["vm"]
+
+
+def test_the_disks_are_whose_who_was_let_in_last():
+    """For whom the VM was started first; then who was let in; and what nobody is left of is not forgotten by that."""
+    fresh = a_vm(assignment={"pool": "win11", "user": "ann", "lastUsed": "2026-01-15T12:00:00Z"})
+    assert vm_from_resource(fresh, 1).disk_user is None
+    assert vm_from_resource(resources.with_session(fresh, "ann"), 1).disk_user is None, "no disk was ever used"
+
+    anns = resources.with_disk_used(fresh)
+    bobs = resources.with_session(anns, "bob")
+
+    assert vm_from_resource(anns, 1).disk_user == "ann"
+    assert vm_from_resource(bobs, 1).disk_user == "bob"
+    assert vm_from_resource(resources.with_disk_used(bobs), 1).disk_user == "bob"
+    assert vm_from_resource(resources.with_session(bobs, NOBODY), 1).disk_user == "bob"
+    assert vm_from_resource(resources.with_disk_used(a_vm()), 1).disk_user == NOBODY

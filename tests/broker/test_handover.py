@@ -13,6 +13,7 @@ from vmpool_ext.domain.duties import UsedVm
 from vmpool_ext.domain.errors import AgentFailed, BackendUnavailable, BeingPrepared, NoLoginName, WaitingForLogin
 from vmpool_ext.domain.machine import LOGIN_FAILED, Condition, MachineState, SessionMark
 from vmpool_ext.domain.permission import Grant, parse_permissions
+from vmpool_ext.domain.pool import EndAction
 
 ANN, BOB = a_user("ann"), a_user("bob")
 MINUTE = timedelta(minutes=1)
@@ -312,3 +313,36 @@ async def _away():
     message = "away"
     raise BackendUnavailable(message)
     yield
+
+
+DISCARDS = a_pool(end_action=EndAction.DISCARD)
+
+
+async def test_a_pool_that_begins_to_discard_throws_away_nobodys_work(clock):
+    """What the user before left was handed on with the VM; by now the disk holds the work of who has it."""
+    vm = replace(a_vm("vm1", running=True, user="bob"), disk_user="ann")
+    backend = MemoryBackend(clock, [a_pool()], [vm])
+    async with following(backend, clock) as broker:
+        await broker.open_console(BOB, "win11")
+
+        backend.put_pool(DISCARDS)
+        await until(lambda: broker.pool(BOB, "win11").vm.state == "running")
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+    assert backend.vm("vm1").running == vm.running
+    assert backend.vm("vm1").disk_user == "bob"
+
+
+async def test_where_disks_are_discarded_the_next_user_runs_on_a_fresh_one_however_fast_they_are(clock):
+    """Given the VM, and looking, before anybody had the time to throw away what was left."""
+    backend = MemoryBackend(clock, [DISCARDS], [replace(a_vm("vm1", running=True, user="bob"), disk_user="ann")])
+    run = backend.vm("vm1").running
+    async with following(backend, clock) as broker:
+        with pytest.raises(BeingPrepared):
+            await broker.open_console(BOB, "win11")
+        await until(lambda: backend.vm("vm1").running.since > run.since)
+        await until(lambda: broker.pool(BOB, "win11").vm.state == "running")
+        await broker.open_console(BOB, "win11")
+
+    assert backend.vm("vm1").disk_user == "bob"

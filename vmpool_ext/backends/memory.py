@@ -130,7 +130,8 @@ class MemoryBackend:
 
     async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:
         """Write whose session the run holds."""
-        return await self._write_to_running(vm, session=SessionMark(user, vm.running.since))
+        disk_user = user if vm.disk_used and user != NOBODY else vm.disk_user
+        return await self._write_to_running(vm, session=SessionMark(user, vm.running.since), disk_user=disk_user)
 
     async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
         """Write who is logged in, where there is an agent to do it."""

@@ -50,7 +50,7 @@ ENDING_RUN = f"{ANNOTATION}ending-run"
 DISK = f"{ANNOTATION}disk"
 """On a VM: what is known of its disks, or nothing of those that were never used."""
 DISK_USED = "used"
-"""Something may have been written to them; behind it, whose the VM was when they were used first."""
+"""Something may have been written to them; behind it, by whom: who was let in last, or for whom it was started first."""
 DISK_TO_DISCARD = "discard"
 """What was written is to be thrown away as soon as the VM is off."""
 END_ACTION = f"{ANNOTATION}end-action"
@@ -137,7 +137,9 @@ def with_annotation(resource: Resource, name: str, text: str | None) -> Resource
 
 
 def with_session(resource: Resource, user: str) -> Resource:
-    """Note whose session the present run holds."""
+    """Note whose session the present run holds, and so who may write to the disks."""
+    if user != NOBODY and _disk_user(annotations_of(resource).get(DISK)):
+        resource = with_annotation(resource, DISK, f"{DISK_USED} {user}")
     return with_annotation(resource, SESSION, f"{user} {time_text(_run(resource))}")
 
 

@@ -160,7 +160,7 @@ def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:
 
 
 def _common(user: User, vm: VirtualMachine) -> dict[str, Any]:
-    prepared = not vm.discarding and (vm.assignment is None or vm.is_clean_for(vm.assignment.user))
+    prepared = vm.assignment is None or (vm.is_clean_for(vm.assignment.user) and not vm.discarding)
     return {
         "name": vm.name,
         "state": vm.state if prepared or vm.state is not MachineState.RUNNING else MachineState.STARTING,

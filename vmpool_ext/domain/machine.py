@@ -97,7 +97,7 @@ class VirtualMachine:
     display: str = "vnc"
     """What its console is opened with: ``vnc`` or ``spice``."""
     disk_user: str | None = None
-    """Who used its disks first since they were made anew; None if nobody did."""
+    """Who was let in last since its disks were made anew, or for whom it was started first; None if they are fresh."""
     discarding: bool = False
     """Whether its disks are to be made anew as soon as it is off."""
     os: str | None = None
