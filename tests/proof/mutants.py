@@ -270,6 +270,24 @@ MUTANTS = (
         "    if not is_kept(vm, pools, now):\n        return _at_the_end",
         "    if True:\n        return _at_the_end",
     ),
+    Mutant(
+        "the disk of the user before is handed on",
+        "domain/disks.py",
+        "    return vm.disk_user not in (None, vm.assignment.user)",
+        "    return False",
+    ),
+    Mutant(
+        "the console opens on a disk that is to be discarded",
+        "domain/console.py",
+        " or runs_on_old_disks(vm, pools)",
+        "",
+    ),
+    Mutant(
+        "a run that the agent left clean is not",
+        "domain/machine.py",
+        "self._mark != NOBODY and self.console_connected",
+        "self.console_connected",
+    ),
 )
 
 

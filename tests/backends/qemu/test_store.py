@@ -12,7 +12,8 @@ import pytest
 from tests.backends.qemu.machines import locked
 from vmpool_ext.backends.qemu.holder import IN_USE
 from vmpool_ext.backends.qemu.ledger import Ledger
-from vmpool_ext.backends.qemu.store import Everything, Store, check_name
+from vmpool_ext.backends.qemu.store import Everything, Store, Stored, check_name
+from vmpool_ext.backends.qemu.watcher import Watcher
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable, InvalidDefinition
 
 VM = "VirtualMachine"
@@ -282,3 +283,13 @@ async def test_a_holder_that_was_killed_holds_nothing(tmp_path):
 
         await ledger.open()
         await ledger.close()
+
+
+async def test_an_older_change_never_takes_the_place_of_a_newer_one():
+    watcher = Watcher()
+    newer, older = (Stored(VM, "vm1", version, {}) for version in (2, 1))
+
+    watcher.tell(newer)
+    watcher.tell(older)
+
+    assert await watcher.next() == newer

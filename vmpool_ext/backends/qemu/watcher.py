@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from vmpool_ext.backends.qemu.store import Stored
 from vmpool_ext.domain.errors import BackendUnavailable
-
-if TYPE_CHECKING:
-    from vmpool_ext.backends.qemu.store import Stored
 
 ENDED = "The backend was stopped."
 
@@ -31,7 +28,11 @@ class Watcher:
 
     def tell(self, stored: Stored) -> None:
         """Tell of a change, in place of earlier ones of the same resource: later than all others."""
-        self._tell((stored.kind, stored.name), stored)
+        key = stored.kind, stored.name
+        untold = self._untold.get(key)
+        # Told of in order by any loop that calls in order; what is newest does not hang on that.
+        if not isinstance(untold, Stored) or untold.version < stored.version:
+            self._tell(key, stored)
 
     def tell_whether(self, unwritten: Unwritten | None) -> None:
         """Tell that happenings wait to be written; with None, that all are, and everything is to be read anew."""
