@@ -122,19 +122,19 @@ MUTANTS = (
     Mutant(
         "a console that was looked at is no evidence",
         "domain/machine.py",
-        "self.logged_in_user is None and not looked_at",
+        "self.logged_in_user is None and not (self.console_open or looked_at)",
         "self.logged_in_user is None",
     ),
     Mutant(
         "the console user is evidence",
         "domain/machine.py",
-        "self.logged_in_user is None and not looked_at",
-        "self.logged_in_user is None and self.console_user is None and not looked_at",
+        "self.logged_in_user is None and not (self.console_open or looked_at)",
+        "self.logged_in_user is None and self.console_user is None and not (self.console_open or looked_at)",
     ),
     Mutant(
         "the console does not wait for a clean run",
         "domain/console.py",
-        "    if not vm.is_clean_for(user.name):\n        return BeingPrepared(vm.name)\n    if others",
+        "    if not vm.is_clean_for(user.name) or runs_on_old_disks(vm, pools):\n        return BeingPrepared(vm.name)\n    if others",
         "    if others",
     ),
     Mutant(
@@ -164,8 +164,8 @@ MUTANTS = (
     Mutant(
         "whoever is connected stays at a release",
         "broker/acting.py",
-        "        await self._backend.disconnect(vm)\n        goes_off",
-        "        goes_off",
+        "        await self._backend.disconnect(vm)\n        if action",
+        "        if action",
     ),
     Mutant(
         "a clock that has jumped is believed by the choice",

@@ -1,9 +1,13 @@
 """The extension as Jupyter Server loads it: options, a backend that cannot be loaded, starting and stopping."""
 
 import getpass
+import json
+from dataclasses import replace
 
 import pytest
 
+from tests.builders import a_pool
+from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 from vmpool_ext.server_extension import VmPoolExtension
 
 
@@ -60,6 +64,33 @@ class TestAdministrator:
     async def test_an_administrator_is_told_to_be_one(self, call):
         assert (await call("GET", "me"))[1]["administrator"] is True
 
+    async def test_an_administrator_is_told_what_is_wrong_with_pools_and_why(self, backend, open_socket):
+        backend.put_pool(replace(a_pool("broken"), misconfigured='The retention "P" is none.'))
+        backend.put_pool(replace(a_pool("weekly"), warning="Not for VM-Operator."))
+        socket = await open_socket("updates")
+        while len((picture := json.loads(await socket.read_message()))["notices"]) < 2:
+            pass
+
+        assert picture["notices"] == [
+            {"pool": "broken", "severity": "error", "message": 'The retention "P" is none.'},
+            {"pool": "weekly", "severity": "warning", "message": "Not for VM-Operator."},
+        ]
+
+
+class TestRoles:
+    @pytest.fixture
+    def traits(self):
+        return {"roles": ["student"]}
+
+    async def test_what_is_granted_to_a_role_is_granted_to_who_has_it(self, backend, call, settled):
+        for role in ("student", "teacher"):
+            backend.put_pool(a_pool(f"for-{role}s", grants=(Grant(EVERY_PERMISSION, role=role),)))
+        await settled()
+
+        assert (await call("GET", "me"))[1]["roles"] == ["student"]
+        assert (await call("GET", "pools/for-students"))[0] == 200
+        assert (await call("GET", "pools/for-teachers"))[0] == 404
+
 
 class TestUnusableName:
     @pytest.fixture
@@ -87,7 +118,16 @@ class TestWrongOptionOfTheBackend:
         assert "accelerator" in body["message"]
 
 
-@pytest.mark.parametrize("wrong", [{"prefer": "cheap"}, {"administrator": "perhaps"}, {"backend_class": 7}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prefer": "cheap"},
+        {"used_vm": "dirty"},
+        {"roles": 7},
+        {"administrator": "perhaps"},
+        {"backend_class": 7},
+    ],
+)
 class TestWrongOption:
     @pytest.fixture
     def traits(self, wrong):
