@@ -16,9 +16,7 @@ from vmpool_ext.broker.keeper import Keeper
 from vmpool_ext.broker.moments import change_or_moment
 from vmpool_ext.broker.views import OwnVmView, Picture, PoolView, notices_for, own_vm_view, pool_view
 from vmpool_ext.domain.actions import (
-    why_no_own_reset,
     why_no_own_start,
-    why_no_own_stop,
     why_no_reset,
     why_no_start,
     why_no_stop,
@@ -167,11 +165,11 @@ class PoolBroker:
 
     async def stop_vm(self, user: User, name: str) -> OwnVmView:
         """Shut the VM down."""
-        return await self._on_granted(user, name, why_no_own_stop, self._acting.request_stopped)
+        return await self._on_granted(user, name, why_no_stop, self._acting.request_stopped)
 
     async def reset_vm(self, user: User, name: str) -> OwnVmView:
         """Reset the running VM as its reset button would."""
-        return await self._on_granted(user, name, why_no_own_reset, self._acting.reset)
+        return await self._on_granted(user, name, why_no_reset, self._acting.reset)
 
     async def open_vm_console(self, user: User, name: str) -> ConsoleOffer:
         """Make the display of the VM accept the user."""

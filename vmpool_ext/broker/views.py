@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.actions import (
-    why_no_own_reset,
     why_no_own_start,
-    why_no_own_stop,
     why_no_reset,
     why_no_start,
     why_no_stop,
@@ -124,8 +122,8 @@ def own_vm_view(user: User, vm: VirtualMachine) -> OwnVmView:
     may = permissions_for(user, vm.grants)
     refusals = {
         "start": why_no_own_start(vm, may),
-        "stop": why_no_own_stop(vm, may),
-        "reset": why_no_own_reset(vm, may),
+        "stop": why_no_stop(vm, may),
+        "reset": why_no_reset(vm, may),
         "console": why_no_own_console(user, vm, may),
     }
     used_by = disconnects(user, vm, may)

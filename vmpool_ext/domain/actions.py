@@ -56,14 +56,14 @@ def why_no_start(vm: VirtualMachine, may: Permissions) -> Refused | None:
 
 
 def why_no_stop(vm: VirtualMachine, may: Permissions) -> Refused | None:
-    """Tell what keeps a user from stopping the VM that is theirs."""
+    """Tell what keeps somebody from stopping a VM, be it theirs by a pool or by a grant on it."""
     if Permission.STOP not in may:
         return PermissionMissing(Permission.STOP)
     return _why_not_up(vm, MachineState.RUNNING, MachineState.STARTING)
 
 
 def why_no_reset(vm: VirtualMachine, may: Permissions) -> Refused | None:
-    """Tell what keeps a user from resetting the VM that is theirs."""
+    """Tell what keeps somebody from resetting a VM, be it theirs by a pool or by a grant on it."""
     if Permission.RESET not in may:
         return PermissionMissing(Permission.RESET)
     return _why_not_up(vm, MachineState.RUNNING)
@@ -74,10 +74,6 @@ def why_no_own_start(vm: VirtualMachine, may: Permissions) -> Refused | None:
     if Permission.START not in may:
         return PermissionMissing(Permission.START)
     return why_no_start(vm, may)
-
-
-why_no_own_stop = why_no_stop
-why_no_own_reset = why_no_reset
 
 
 def _why_not_up(vm: VirtualMachine, *up: MachineState) -> Refused | None:

@@ -49,10 +49,10 @@ class VmNotFound(Refused):
 
 
 class PermissionMissing(Refused):
-    """The user sees the pool but may not do this."""
+    """The user sees the pool or the VM, but may not do this."""
 
     code = "permission-missing"
-    sentence = 'The pool does not grant you the permission "{}". Ask its administrator.'
+    sentence = 'You are not granted the permission "{}" for this. Ask the administrator.'
 
 
 class NothingAssigned(Refused):

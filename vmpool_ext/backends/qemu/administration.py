@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.manifests.reading import Manifest
@@ -57,7 +57,7 @@ class Administration:
 
     def answer(self, request: Request) -> AsyncGenerator[Answer, None]:
         """Do it, and tell of each resource; `InvalidDefinition` for what is no request."""
-        try:
+        with suppress(KeyError, TypeError, ValueError):
             what = request["do"]
             if what == "apply":
                 return self._apply([dict(each) for each in request["resources"]])
@@ -66,8 +66,6 @@ class Administration:
             if what == "delete":
                 names = [(kind, name) for kind, name in request["names"]]
                 return self._delete(names, ignore_missing=request["ignoreMissing"], wait=request["wait"])
-        except (KeyError, TypeError, ValueError):
-            pass
         message = "This is not a request that is known here: use the same version of vmpool-ext on both sides."
         raise InvalidDefinition(message)
 
