@@ -14,6 +14,7 @@ DOCUMENT = yaml.safe_load(FILE.read_text())
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 EVERYWHERE = {405: "method-not-allowed", 404: "not-found", 401: "unauthenticated", 403: "forbidden", 400: "bad-request"}
 """What may be answered where the contract has no such address or method: the text at its top says so."""
+READERS = {"application/json": json.loads, "application/yaml": yaml.safe_load}
 
 _HERE = "urn:contract"
 _REGISTRY = Registry().with_resource(_HERE, DRAFT202012.create_resource(DOCUMENT))
@@ -101,8 +102,7 @@ def _require_body(promised, response):
         return
     ((media_type, content),) = promised["content"].items()
     assert response.headers["Content-Type"] == media_type
-    text = response.body.decode()
-    validator(content["schema"]).validate(json.loads(text) if media_type == "application/json" else text)
+    validator(content["schema"]).validate(READERS[media_type](response.body))
 
 
 def _absolute(schema):

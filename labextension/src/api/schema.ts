@@ -115,7 +115,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/pools/{pool}/stop": {
+    readonly "/pools/{pool}/console": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -127,8 +127,11 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Shut the user's VM down; it stays theirs. */
-        readonly post: operations["stopPool"];
+        /**
+         * What to connect with to the user's VM.
+         * @description Whoever has takeConsole disconnects who is connected by asking.
+         */
+        readonly post: operations["openPoolConsole"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -155,6 +158,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/pools/{pool}/stop": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The pool's name, percent-encoded. A name on which the user has no permission looks like an unknown one. */
+                readonly pool: components["parameters"]["Pool"];
+            };
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Shut the user's VM down; it stays theirs. */
+        readonly post: operations["stopPool"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/pools/{pool}/release": {
         readonly parameters: {
             readonly query?: never;
@@ -169,29 +192,6 @@ export interface paths {
         readonly put?: never;
         /** Give the user's VM back; an open console is closed. */
         readonly post: operations["releasePool"];
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
-    readonly "/pools/{pool}/console": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                /** @description The pool's name, percent-encoded. A name on which the user has no permission looks like an unknown one. */
-                readonly pool: components["parameters"]["Pool"];
-            };
-            readonly cookie?: never;
-        };
-        readonly get?: never;
-        readonly put?: never;
-        /**
-         * What to connect with to the user's VM.
-         * @description Whoever has takeConsole disconnects who is connected by asking.
-         */
-        readonly post: operations["openPoolConsole"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -235,7 +235,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/vms/{vm}/stop": {
+    readonly "/vms/{vm}/console": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -247,8 +247,11 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Shut a VM down. */
-        readonly post: operations["stopVm"];
+        /**
+         * What to connect with to a VM.
+         * @description Whoever has takeConsole disconnects who is connected by asking.
+         */
+        readonly post: operations["openVmConsole"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -275,7 +278,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/vms/{vm}/console": {
+    readonly "/vms/{vm}/stop": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -287,11 +290,8 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /**
-         * What to connect with to a VM.
-         * @description Whoever has takeConsole disconnects who is connected by asking.
-         */
-        readonly post: operations["openVmConsole"];
+        /** Shut a VM down. */
+        readonly post: operations["stopVm"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -860,7 +860,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/yaml": string;
+                    readonly "application/yaml": Record<string, never>;
                 };
             };
             readonly 304: components["responses"]["NotModified"];
@@ -954,7 +954,30 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
-    readonly stopPool: {
+    readonly openPoolConsole: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The pool's name, percent-encoded. A name on which the user has no permission looks like an unknown one. */
+                readonly pool: components["parameters"]["Pool"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: components["requestBodies"]["Nothing"];
+        readonly responses: {
+            readonly 200: components["responses"]["Console"];
+            readonly 400: components["responses"]["BadBody"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["NotPermitted"];
+            readonly 404: components["responses"]["PoolNotFound"];
+            readonly 409: components["responses"]["NotNow"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["NoConsole"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly resetPool: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -977,7 +1000,7 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
-    readonly resetPool: {
+    readonly stopPool: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1020,29 +1043,6 @@ export interface operations {
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
             readonly 500: components["responses"]["Internal"];
-            readonly 503: components["responses"]["Unavailable"];
-        };
-    };
-    readonly openPoolConsole: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                /** @description The pool's name, percent-encoded. A name on which the user has no permission looks like an unknown one. */
-                readonly pool: components["parameters"]["Pool"];
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody?: components["requestBodies"]["Nothing"];
-        readonly responses: {
-            readonly 200: components["responses"]["Console"];
-            readonly 400: components["responses"]["BadBody"];
-            readonly 401: components["responses"]["Unauthenticated"];
-            readonly 403: components["responses"]["NotPermitted"];
-            readonly 404: components["responses"]["PoolNotFound"];
-            readonly 409: components["responses"]["NotNow"];
-            readonly 422: components["responses"]["Unprocessable"];
-            readonly 500: components["responses"]["NoConsole"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -1096,7 +1096,7 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
-    readonly stopVm: {
+    readonly openVmConsole: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1108,14 +1108,14 @@ export interface operations {
         };
         readonly requestBody?: components["requestBodies"]["Nothing"];
         readonly responses: {
-            readonly 202: components["responses"]["Vm"];
+            readonly 200: components["responses"]["Console"];
             readonly 400: components["responses"]["BadBody"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["NotPermitted"];
             readonly 404: components["responses"]["VmNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
-            readonly 500: components["responses"]["Internal"];
+            readonly 500: components["responses"]["NoConsole"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -1142,7 +1142,7 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
-    readonly openVmConsole: {
+    readonly stopVm: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -1154,14 +1154,14 @@ export interface operations {
         };
         readonly requestBody?: components["requestBodies"]["Nothing"];
         readonly responses: {
-            readonly 200: components["responses"]["Console"];
+            readonly 202: components["responses"]["Vm"];
             readonly 400: components["responses"]["BadBody"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["NotPermitted"];
             readonly 404: components["responses"]["VmNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
-            readonly 500: components["responses"]["NoConsole"];
+            readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
