@@ -64,6 +64,12 @@ async def test_a_name_that_is_up_to_something_is_just_unknown(call, name):
     assert set(answer) == SHAPE
 
 
+@pytest.mark.parametrize(("path", "status"), [("pools/demo/start", 201), ("pools/nothing/start", 404)])
+async def test_a_query_that_cannot_be_read_keeps_no_answer_back(call, path, status):
+    """Jupyter Server looks into the query once more when the answer is written already."""
+    assert (await call("POST", f"{path}?no_track_activity=%ff"))[0] == status
+
+
 async def test_what_nobody_foresaw_is_told_without_inner_words(call, backend, caplog):
     async def assign(*_):
         message = "the password is swordfish"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -118,6 +119,11 @@ class Endpoint(JsonErrors, APIHandler):
     """Base of everything that answers in JSON. Looking is no activity."""
 
     _track_activity = False
+
+    def update_api_activity(self) -> None:
+        """Note an activity; a query that cannot be read must not keep the answer from being written."""
+        with suppress(web.HTTPError):
+            super().update_api_activity()
 
     def reply(self, answer: Answer) -> None:
         """Write an answer."""
