@@ -1,7 +1,18 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['lib', 'node_modules', 'coverage', '*.js', '*.cjs', '*.mjs', 'style'] },
+  {
+    ignores: [
+      'lib',
+      'node_modules',
+      'coverage',
+      '*.js',
+      '*.cjs',
+      '*.mjs',
+      'style',
+      'src/api/schema.ts'
+    ]
+  },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: {

@@ -8,9 +8,11 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403  # fixtures for the te
 from tornado.httpclient import AsyncHTTPClient
 
 from tests.builders import a_pool, a_vm
+from tests.web.contract import require_kept
 from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 
+API = "vmpool/api/v1/"
 STRANGE = ("a b", 'say "hi"', "ü", "50%")
 
 
@@ -72,14 +74,17 @@ def backend(extension):
 
 @pytest.fixture
 def bare_fetch(extension, http_server, jp_http_port, jp_base_url):
-    """Send just what the test says, to an address that is written as it is sent."""
+    """Send just what the test says, to an address that is written as it is sent; the answer is held to the contract."""
 
     async def bare_fetch(path, method="GET", headers=None, body=""):
-        return await AsyncHTTPClient().fetch(
+        response = await AsyncHTTPClient().fetch(
             f"http://127.0.0.1:{jp_http_port}{jp_base_url}{path}",
             method=method, headers=headers or {}, body=body if method == "POST" else None,
-            raise_error=False, follow_redirects=False,
+            raise_error=False, follow_redirects=False, allow_nonstandard_methods=True,
         )  # fmt: skip
+        if path.startswith(API):
+            require_kept(method, path.removeprefix(API), response)
+        return response
 
     return bare_fetch
 

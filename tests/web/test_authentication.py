@@ -11,6 +11,7 @@ from vmpool_ext.web.routes import ROUTES
 ADDRESSES = {
     "vmpool/api/v1/me": "GET",
     "vmpool/api/v1/health": "GET",
+    "vmpool/api/v1/openapi.yaml": "GET",
     "vmpool/api/v1/pools": "GET",
     "vmpool/api/v1/pools/demo": "GET",
     "vmpool/api/v1/pools/demo/start": "POST",

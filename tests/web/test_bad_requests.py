@@ -64,6 +64,12 @@ async def test_a_name_that_is_up_to_something_is_just_unknown(call, name):
     assert set(answer) == SHAPE
 
 
+@pytest.mark.parametrize(("path", "status"), [("pools/demo/start", 201), ("pools/nothing/start", 404)])
+async def test_a_query_that_cannot_be_read_keeps_no_answer_back(call, path, status):
+    """Jupyter Server looks into the query once more when the answer is written already."""
+    assert (await call("POST", f"{path}?no_track_activity=%ff"))[0] == status
+
+
 async def test_what_nobody_foresaw_is_told_without_inner_words(call, backend, caplog):
     async def assign(*_):
         message = "the password is swordfish"
@@ -83,3 +89,31 @@ async def test_a_socket_that_is_asked_for_by_plain_http(call, path):
     status, answer = await call("GET", path)
 
     assert (status, answer["code"], set(answer)) == (400, "bad-request", SHAPE)
+
+
+HANDSHAKE = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize("missing", ["Upgrade", "Connection", "Sec-WebSocket-Key"])
+@pytest.mark.parametrize("path", ["updates", "vms/demo-1/display"])
+async def test_a_socket_that_is_half_asked_for(bare_fetch, jp_auth_header, path, missing):
+    headers = {**jp_auth_header, **HANDSHAKE, missing: "nonsense"}
+    if missing == "Sec-WebSocket-Key":
+        del headers[missing]
+
+    response = await bare_fetch(f"vmpool/api/v1/{path}", "GET", headers)
+
+    assert (response.code, json.loads(response.body)["code"]) == (400, "bad-request")
+
+
+async def test_a_socket_of_a_version_that_is_not_spoken_is_told_which_is(bare_fetch, jp_auth_header):
+    headers = {**jp_auth_header, **HANDSHAKE, "Sec-WebSocket-Version": "7"}
+
+    response = await bare_fetch("vmpool/api/v1/updates", "GET", headers)
+
+    assert (response.code, response.headers["Sec-WebSocket-Version"]) == (426, "13")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from vmpool_ext.web.json import to_json
 
@@ -116,7 +117,7 @@ class Endpoints:
 
 
 def _offered(offer: ConsoleOffer) -> Answer:
-    body = {**to_json(offer), "url": f"vms/{offer.vm}/display"}
+    body = {**to_json(offer), "url": f"vms/{quote(offer.vm, safe='')}/display"}
     return Answer(HTTPStatus.OK, body, {"Cache-Control": "no-store"})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,6 +15,7 @@ from jupyter_server.base.websocket import WebSocketMixin
 from tornado import web, websocket
 
 from vmpool_ext.domain.errors import VmPoolError
+from vmpool_ext.web.contract import CONTRACT, MEDIA_TYPE
 from vmpool_ext.web.errors import body_of, retry_after, status_of
 from vmpool_ext.web.json import require_empty
 from vmpool_ext.web.relay import Relay
@@ -51,6 +53,13 @@ def _may_over_socket(action: str) -> Callable[[Method], Method]:
         return ws_authenticated(authorized(action, RESOURCE)(method))
 
     return decorated
+
+
+def methods_of(handler: type[web.RequestHandler]) -> list[str]:
+    """Tell which methods an address takes (RFC 9110, 10.2.1)."""
+    # Tornado has one method in the place of all that a handler does not take.
+    missing = web.RequestHandler._unimplemented_method  # noqa: SLF001
+    return [each for each in web.RequestHandler.SUPPORTED_METHODS if getattr(handler, each.lower()) is not missing]
 
 
 class Served:
@@ -92,6 +101,8 @@ class JsonErrors(JupyterHandler):
         self.set_status(status)
         if isinstance(error, VmPoolError) and (seconds := retry_after(error)):
             self.set_header("Retry-After", str(seconds))
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.set_header("Allow", ", ".join(methods_of(type(self))))
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(body_of(error, status)))
 
@@ -108,6 +119,11 @@ class Endpoint(JsonErrors, APIHandler):
     """Base of everything that answers in JSON. Looking is no activity."""
 
     _track_activity = False
+
+    def update_api_activity(self) -> None:
+        """Note an activity; a query that cannot be read must not keep the answer from being written."""
+        with suppress(web.HTTPError):
+            super().update_api_activity()
 
     def reply(self, answer: Answer) -> None:
         """Write an answer."""
@@ -133,6 +149,15 @@ class Health(Endpoint):
     async def get(self) -> None:
         """Tell what runs."""
         self.reply(await self.served.endpoints.health(self.user))
+
+
+class Contract(Endpoint):
+    """``GET openapi.yaml``."""
+
+    @_may("read")
+    async def get(self) -> None:
+        """Show what is promised."""
+        self.finish(CONTRACT, set_content_type=MEDIA_TYPE)
 
 
 class Pools(Endpoint):
@@ -202,10 +227,16 @@ class Live(WebSocketMixin, websocket.WebSocketHandler, JsonErrors):
 
     def require_own_page(self) -> None:
         """Refuse, in the one shape, what Tornado would refuse in words of its own."""
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+        if not self._is_asked_for_a_socket():
             raise web.HTTPError(HTTPStatus.BAD_REQUEST)
         if not self.check_origin(self.get_origin()):
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
+
+    def _is_asked_for_a_socket(self) -> bool:
+        headers = self.request.headers
+        wants = {each.strip().lower() for each in headers.get("Connection", "").split(",")}
+        upgrades = headers.get("Upgrade", "").lower() == "websocket" and "upgrade" in wants
+        return upgrades and "Sec-WebSocket-Key" in headers
 
     def begin(self) -> None:
         """Serve the socket in a task that ends with it."""

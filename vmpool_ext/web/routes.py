@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmpool_ext.web.jupyter import Display, Health, Me, Nothing, Pool, PoolAction, Pools, Updates, VmAction, Vms
+from vmpool_ext.web.jupyter import (
+    Contract,
+    Display,
+    Health,
+    Me,
+    Nothing,
+    Pool,
+    PoolAction,
+    Pools,
+    Updates,
+    VmAction,
+    Vms,
+)
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -17,6 +29,7 @@ VM_ACTIONS = ("start", "stop", "reset", "console")
 ROUTES: tuple[tuple[str, type[RequestHandler]], ...] = (
     (rf"{PREFIX}/me", Me),
     (rf"{PREFIX}/health", Health),
+    (rf"{PREFIX}/openapi\.yaml", Contract),
     (rf"{PREFIX}/pools", Pools),
     (rf"{PREFIX}/pools/{NAME}", Pool),
     (rf"{PREFIX}/pools/{NAME}/({'|'.join(ACTIONS)})", PoolAction),

@@ -1,112 +1,37 @@
-/** What the server says: docs/api.md, field by field. */
+import type { components } from './schema';
 
-export type Permission = 'start' | 'stop' | 'reset' | 'accessConsole' | 'takeConsole';
-export type Deed = 'start' | 'stop' | 'reset' | 'release';
-export type PoolAction = Deed | 'console';
-/** What can be done with a VM that was granted by its name: there is no pool to give it back to. */
-export type VmAction = Exclude<PoolAction, 'release'>;
-export type VmState = 'stopped' | 'starting' | 'running' | 'stopping' | 'failed';
-export type ConsoleState = 'closed' | 'open' | 'inUse';
-export type DisplayEngine = 'vnc' | 'spice';
+/** What the server says, by the names of its contract: `schema.ts` is made from openapi.yaml by `jlpm generate:types`. */
+type Schemas = components['schemas'];
 
-/** Why an action is not to be had: a code, and what the code is about. */
-export interface Reason {
-  readonly code: string;
-  readonly permission?: Permission | null;
-}
+export type ConnectionFile = Schemas['ConnectionFile'];
+export type ConsoleAccess = Schemas['Console'];
+export type ConsoleState = Schemas['ConsoleState'];
+export type DisplayEngine = Schemas['DisplayEngine'];
+export type Fault = Schemas['Fault'];
+export type Me = Schemas['Me'];
+export type Notice = Schemas['Notice'];
+export type Permission = Schemas['Permission'];
+export type PoolAction = keyof Schemas['PoolReasons'];
+export type Deed = Exclude<PoolAction, 'console'>;
+export type VmState = Schemas['VmState'];
+export type VmView = Schemas['VmView'];
 
-export interface Problem {
-  readonly code: string;
-  readonly message: string;
-  readonly since: string;
-}
+/** The same fields, some of a wider type. */
+type With<Whole, Wider extends Partial<Record<keyof Whole, unknown>>> = Omit<Whole, keyof Wider> &
+  Readonly<Wider>;
 
-export interface Fault {
-  readonly code: string;
-  readonly message: string;
-}
+// A newer server may have more codes than there are words for here: those are told as they are.
+export type Problem = With<Schemas['Problem'], { code: string }>;
+export type Reason = With<Partial<Schemas['Reason']>, { code: string }>;
 
 /** For every action that is not to be had: why. */
-export type Whys = Readonly<Partial<Record<PoolAction, Reason>>>;
+export type Whys = { readonly [Action in PoolAction]?: Reason };
 
-export interface VmView {
-  readonly name: string;
-  readonly state: VmState;
-  readonly booted: boolean;
-  readonly loggedInUser: string | null;
-  readonly console: ConsoleState;
-  /** What its console is opened with. */
-  readonly display: DisplayEngine;
-  readonly since: string | null;
-  readonly retainedUntil: string | null;
-  readonly os: string | null;
-  readonly may: readonly Permission[];
-  readonly fault: Fault | null;
-}
-
+export type PoolView = With<Schemas['PoolView'], { why: Whys }>;
 /** A VM on which the user has a grant of their own. */
-export interface OwnVmView extends VmView {
-  readonly why: Whys;
-  /** Who else is connected or has it from a pool; only for those who may take the console. */
-  readonly usedBy: string | null;
-}
-
-export interface PoolView {
-  readonly name: string;
-  readonly free: number;
-  readonly total: number;
-  readonly retention: string;
-  readonly may: readonly Permission[];
-  readonly vm: VmView | null;
-  readonly waiting: null;
-  readonly why: Whys;
-}
-
-/** What administrators are told about a pool: an error keeps it from giving out VMs. */
-export interface Notice {
-  readonly pool: string;
-  readonly severity: 'error' | 'warning';
-  readonly message: string;
-}
-
-export interface Picture {
-  readonly revision: number;
-  readonly pools: readonly PoolView[];
-  readonly vms: readonly OwnVmView[];
-  readonly notices: readonly Notice[];
-  readonly problem: Problem | null;
-}
-
-export interface Me {
-  readonly user: string;
-  readonly roles: readonly string[];
-  readonly administrator: boolean;
-  readonly mode: string;
-  readonly version: string;
-}
-
-export interface Health {
-  readonly status: 'ok' | 'degraded';
-  readonly mode: string;
-  readonly version: string;
-  readonly problem: Problem | null;
-}
-
-/** What virt-viewer opens. */
-export interface ConnectionFile {
-  readonly name: string;
-  readonly type: string;
-  readonly content: string;
-}
-
-/** Whereto and with what to connect for the display of a VM. */
-export interface ConsoleAccess {
-  readonly vm: string;
-  readonly engine: string;
-  readonly url: string;
-  readonly ticket: string;
-  readonly password: string;
-  readonly expiresAt: string;
-  /** In place of all this, where the display is not shown in a tab. */
-  readonly file: ConnectionFile | null;
-}
+export type OwnVmView = With<Schemas['OwnVmView'], { why: Whys }>;
+export type Health = With<Schemas['Health'], { problem: Problem | null }>;
+export type Picture = With<
+  Schemas['Picture'],
+  { pools: readonly PoolView[]; vms: readonly OwnVmView[]; problem: Problem | null }
+>;

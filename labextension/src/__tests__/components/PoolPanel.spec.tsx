@@ -131,7 +131,7 @@ describe('A card with a VM', () => {
   });
 
   it('tells what went wrong in the words of the server', () => {
-    const fault = { code: 'start-failed', message: 'QEMU ended at once.' };
+    const fault = { code: 'start-failed', message: 'QEMU ended at once.' } as const;
 
     showPool({ vm: aVm({ state: 'failed', fault }) });
 

@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { ConnectionFile } from '../../api/types';
 import { download } from '../../console/download';
 
-const FILE = { name: 'demo-1.vv', type: 'application/x-virt-viewer', content: '[virt-viewer]\n' };
+const FILE: ConnectionFile = {
+  name: 'demo-1.vv',
+  type: 'application/x-virt-viewer',
+  content: '[virt-viewer]\n'
+};
 
 const createObjectURL = jest.fn<(blob: Blob) => string>(() => 'blob:an-address');
 const revokeObjectURL = jest.fn<(url: string) => void>();
