@@ -72,6 +72,7 @@ _OF_POOLS = {
     "start failed": _off(START_FAILED),
     "crashed": _off(CRASHED),
     "silent": _running(booted=_at(reason=BOOT_TIMEOUT, status=False, message="No greeting.")),
+    "no agent": _running(login_user="guest", booted=_at(reason=BOOT_TIMEOUT, status=False, message="No greeting.")),
     "logged in": _running(logged_in_user=USER, login_user=USER),
     "logging in": _running(login_user="guest"),
     "login failed": _running(

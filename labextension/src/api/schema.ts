@@ -509,7 +509,7 @@ export interface components {
          * @description docs/api.md says what each means.
          * @enum {string}
          */
-        readonly ReasonCode: "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "permission-missing" | "already-running" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "assigned-to-another" | "unusable-name";
+        readonly ReasonCode: "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "permission-missing" | "already-running" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "agent-missing" | "assigned-to-another" | "unusable-name";
         /** @description Whereto and with what to connect for the display of a VM. */
         readonly Console: {
             readonly vm: string;
@@ -541,7 +541,7 @@ export interface components {
             readonly reason: string | null;
         };
         /** @enum {string} */
-        readonly ErrorCode: "bad-json" | "bad-request" | "unauthenticated" | "permission-missing" | "forbidden" | "pool-not-found" | "vm-not-found" | "not-found" | "method-not-allowed" | "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "assigned-to-another" | "unexpected-body" | "unusable-name" | "internal" | "unwritable-connection" | "contention" | "clock-jumped" | "agent-failed" | "loading" | "backend-unavailable" | "store-in-use" | "chronicle-behind";
+        readonly ErrorCode: "bad-json" | "bad-request" | "unauthenticated" | "permission-missing" | "forbidden" | "pool-not-found" | "vm-not-found" | "not-found" | "method-not-allowed" | "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "agent-missing" | "assigned-to-another" | "unexpected-body" | "unusable-name" | "internal" | "unwritable-connection" | "contention" | "clock-jumped" | "agent-failed" | "loading" | "backend-unavailable" | "store-in-use" | "chronicle-behind";
     };
     responses: {
         /** @description Nothing has changed since the answer whose `ETag` stands in `If-None-Match`. */
@@ -694,7 +694,7 @@ export interface components {
             content: {
                 readonly "application/json": components["schemas"]["Error"] & {
                     /** @enum {unknown} */
-                    readonly code?: "nothing-assigned" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "assigned-to-another";
+                    readonly code?: "nothing-assigned" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "agent-missing" | "assigned-to-another";
                 };
             };
         };
