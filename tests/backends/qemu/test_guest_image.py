@@ -129,6 +129,16 @@ def test_what_a_dead_builder_left_is_taken_away(cache, no_downloads):
     assert not (cache / ".building-dead").exists()
 
 
+def test_only_its_account_can_write_what_guests_boot_whatever_the_umask(cache, no_downloads):
+    before = os.umask(0)
+    try:
+        image = build_image(cache, lambda _: None)
+    finally:
+        os.umask(before)
+
+    assert [folder.stat().st_mode & 0o022 for folder in (cache, image.kernel.parent)] == [0, 0]
+
+
 def test_builders_that_meet_wait_and_build_once(cache, no_downloads):
     cache.mkdir()
     waiting = threading.Barrier(3, timeout=30)
