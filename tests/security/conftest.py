@@ -138,8 +138,12 @@ class Console:
     async def write(self, data):
         self._socket.send(data)
 
+    def every_secret(self):
+        """Also what the VM's definition says, which is kept."""
+        return {**self.secrets(), "the guest's password": self.server.guest_password}
+
     def secrets(self):
-        """Everything that is nobody's business, by what it is."""
+        """What only server and browser know, by what it is."""
         return {
             "the server's token": self.server.token,
             "the ticket": self.ticket,
