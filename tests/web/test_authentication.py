@@ -76,6 +76,29 @@ async def test_only_the_servers_own_pages_get_a_socket(cookie, jp_http_port, jp_
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_page_whose_own_name_leads_to_this_machine_is_forbidden_to_ask(bare_fetch, cookie, method):
+    """A site can have its name resolved to 127.0.0.1: to the browser it is then the same site."""
+    path = {"GET": "vmpool/api/v1/pools", "POST": "vmpool/api/v1/pools/demo/start"}[method]
+    headers = {"Cookie": _as_header(cookie), "Host": "evil.example", "Origin": "http://evil.example"}
+
+    response = await bare_fetch(path, method, headers)
+
+    assert (response.code, json.loads(response.body)["code"]) == (403, "forbidden")
+
+
+async def test_a_page_whose_own_name_leads_to_this_machine_gets_no_socket(cookie, jp_http_port, jp_base_url):
+    request = HTTPRequest(
+        f"ws://127.0.0.1:{jp_http_port}{jp_base_url}vmpool/api/v1/updates",
+        headers={"Cookie": _as_header(cookie), "Host": "evil.example", "Origin": "http://evil.example"},
+    )
+
+    with pytest.raises(HTTPClientError) as refused:
+        await websocket_connect(request)
+
+    assert refused.value.code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_another_sites_page_is_forbidden_to_ask(bare_fetch, cookie, method):
     path = {"GET": "vmpool/api/v1/pools", "POST": "vmpool/api/v1/pools/demo/start"}[method]
 

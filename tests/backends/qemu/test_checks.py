@@ -51,6 +51,8 @@ def test_what_is_right_is_not_complained_of():
         (annotated(a_pool_resource(), home="../x"), "metadata.annotations['vmpool-ext.jupyter.org/home']", "not a path"),
         (annotated(a_vm_resource(), home="/a"), "metadata.annotations['vmpool-ext.jupyter.org/home']", "not a path"),
         (annotated(a_vm_resource(), gest="demo"), "metadata.annotations['vmpool-ext.jupyter.org/gest']", "no annotation"),
+        (annotated(a_vm_resource(), network="internet"), "metadata.annotations['vmpool-ext.jupyter.org/network']", "no network"),
+        (annotated(a_pool_resource(), network="host"), "metadata.annotations['vmpool-ext.jupyter.org/network']", "no annotation"),
         (annotated(a_pool_resource(), guest="demo"), "metadata.annotations['vmpool-ext.jupyter.org/guest']", "no annotation"),
         ({"kind": "Pod"}, "kind", "only VmPool and VirtualMachine"),
         ({"kind": []}, "kind", "only VmPool and VirtualMachine"),

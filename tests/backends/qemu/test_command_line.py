@@ -13,6 +13,7 @@ from tests.backends.qemu.definitions import a_vm_resource
 from vmpool_ext.backends.qemu.accelerator import TCG
 from vmpool_ext.backends.qemu.command_line import (
     GUEST_ANNOTATION,
+    NETWORK_ANNOTATION,
     Media,
     command_line,
     guest_of,
@@ -56,6 +57,25 @@ def test_the_machine_is_named_and_shut_in():
     assert "spawn=deny" in settings(value(PLAIN, "-sandbox"))
     assert settings(value(PLAIN, "-netdev")) == ["user", "id=net0", "restrict=on"]
     assert settings(value(PLAIN, "-vnc")) == ["unix:/run/vm/vnc.sock", "password=on"]
+
+
+@pytest.mark.parametrize(("network", "restricted"), [("isolated", "restrict=on"), ("host", "restrict=off")])
+def test_only_a_definition_that_says_so_opens_the_hosts_network(network, restricted):
+    definition = a_vm_resource()
+    definition["metadata"]["annotations"][NETWORK_ANNOTATION] = network
+
+    assert settings(value(command_line(definition, PLACES, "qemu", TCG, DEMO), "-netdev"))[-1] == restricted
+
+
+@pytest.mark.parametrize(
+    "network", ["internet", "Host", "host,hostfwd=tcp::22-:22", "", None, ["host"], {"host": 1}, 1]
+)
+def test_a_network_that_is_not_known_is_refused_and_not_opened(network):
+    definition = a_vm_resource()
+    definition["metadata"]["annotations"][NETWORK_ANNOTATION] = network
+
+    with pytest.raises(InvalidDefinition, match="There is no network"):
+        command_line(definition, PLACES, "qemu", TCG, DEMO)
 
 
 def test_the_demo_guest_is_booted_from_its_image():

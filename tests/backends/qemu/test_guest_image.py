@@ -55,7 +55,9 @@ def no_downloads(monkeypatch):
             (into / path).parent.mkdir(parents=True, exist_ok=True)
             (into / path).write_bytes(b"x")
         # A kernel that needs no modules.
-        (into / "modules.builtin").write_bytes(b"".join(content for path, content in build._recipe().items() if path.startswith("etc/modules")))
+        (into / "modules.builtin").write_bytes(
+            b"".join(content for path, content in build._recipe().items() if path.startswith("etc/modules"))
+        )
 
     monkeypatch.setattr(build, "_fetch", fetch)
     return fetched
@@ -140,6 +142,16 @@ def test_what_a_dead_builder_left_is_taken_away(cache, no_downloads):
     build_image(cache, print)
 
     assert not (cache / ".building-dead").exists()
+
+
+def test_only_its_account_can_write_what_guests_boot_whatever_the_umask(cache, no_downloads):
+    before = os.umask(0)
+    try:
+        image = build_image(cache, lambda _: None)
+    finally:
+        os.umask(before)
+
+    assert [folder.stat().st_mode & 0o022 for folder in (cache, image.kernel.parent)] == [0, 0]
 
 
 def test_builders_that_meet_wait_and_build_once(cache, no_downloads):

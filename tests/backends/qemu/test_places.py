@@ -1,6 +1,8 @@
 """Where the sockets of machines are, and who can get at them."""
 
 import asyncio
+import os
+import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from tests.backends.qemu.machines import (
 )
 from tests.builders import a_user
 from vmpool_ext.backends.qemu.holder import IN_USE, Holder
-from vmpool_ext.backends.qemu.places import Places, default_run_dir, prepare_run_dir, short_name
+from vmpool_ext.backends.qemu.places import Places, default_run_dir, make_private, prepare_run_dir, short_name
 from vmpool_ext.backends.qemu.process import last_words
 from vmpool_ext.backends.qemu.store import Store
 from vmpool_ext.domain.errors import BackendUnavailable
@@ -74,6 +76,50 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path):
 
     with pytest.raises(BackendUnavailable):
         prepare_run_dir(tmp_path / "link")
+
+
+@pytest.mark.parametrize("make", [make_private, prepare_run_dir])
+def test_folders_that_are_made_are_ones_own_whatever_the_umask(home, make):
+    """Those above too: whoever could write there could put another in its place."""
+    before = os.umask(0)
+    try:
+        make(home / "a" / "b")
+    finally:
+        os.umask(before)
+
+    assert [folder.stat().st_mode & 0o777 for folder in (home / "a", home / "a" / "b")] == [0o700, 0o700]
+
+
+def test_a_folder_that_another_account_made_first_is_refused(tmp_path):
+    """Everybody can know what the default one will be called, and make it."""
+    folder = Path("/usr")
+    if os.getuid() == 0:
+        folder = tmp_path / "run"
+        folder.mkdir(mode=0o700)
+        os.chown(folder, 65534, 65534)
+
+    with pytest.raises(BackendUnavailable, match="Others can get into"):
+        prepare_run_dir(folder)
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path):
+    (tmp_path / "run").touch()
+
+    with pytest.raises(BackendUnavailable, match="cannot be made"):
+        prepare_run_dir(tmp_path / "run")
+
+
+async def test_settings_that_are_relative_are_meant_from_where_the_server_is(serving, home, monkeypatch):
+    """A machine works in another folder than the server."""
+    monkeypatch.chdir(home)
+    (home / "qemu").symlink_to(shutil.which("qemu-system-x86_64"))
+
+    async with serving(run_dir="run", qemu="./qemu") as backend, watching(backend) as seen:
+        await backend.apply(an_empty_vm())
+        vm = await started(backend, seen)
+        display = await backend.connect_display(vm)
+        await viewer.look(display, await backend.offer_display(vm, a_user("ann")))
+        await display.close()
 
 
 def test_a_path_too_long_for_sockets_is_refused(tmp_path):

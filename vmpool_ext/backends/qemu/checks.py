@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.manifests import schema
 from vmpool_ext.backends.manifests.violations import InvalidManifests, shown
-from vmpool_ext.backends.qemu.command_line import GUEST_ANNOTATION, guest_of, parse_quantity, size_of
+from vmpool_ext.backends.qemu.command_line import (
+    GUEST_ANNOTATION,
+    NETWORK_ANNOTATION,
+    guest_of,
+    network_of,
+    parse_quantity,
+    size_of,
+)
 from vmpool_ext.backends.qemu.definitions import kind_and_name
 from vmpool_ext.backends.qemu.homes import HOME_ANNOTATION, home_of
 from vmpool_ext.backends.qemu.images import IMAGE_ANNOTATION, image_of
@@ -50,7 +57,12 @@ def _refuse_end_action(pool: Resource) -> None:
 
 _ANNOTATIONS: dict[str, dict[str, Callable[[Resource], object]]] = {
     POOL_KIND: {IMAGE_ANNOTATION: _refuse_image, HOME_ANNOTATION: _refuse_home, END_ACTION: _refuse_end_action},
-    VM_KIND: {IMAGE_ANNOTATION: _refuse_image, HOME_ANNOTATION: _refuse_home, GUEST_ANNOTATION: guest_of},
+    VM_KIND: {
+        IMAGE_ANNOTATION: _refuse_image,
+        HOME_ANNOTATION: _refuse_home,
+        GUEST_ANNOTATION: guest_of,
+        NETWORK_ANNOTATION: network_of,
+    },
 }
 
 

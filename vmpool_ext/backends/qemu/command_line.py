@@ -46,8 +46,15 @@ _POWERS = {"": 0, "k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
 
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-# Nothing of the host can be reached from the guest, its loopback least of all.
-_NETWORK = "user,id=net0,restrict=on"
+NETWORK_ANNOTATION = "vmpool-ext.jupyter.org/network"
+ISOLATED, HOST = "isolated", "host"
+
+_NETWORKS = {
+    # Nothing of the host can be reached from the guest, its loopback least of all.
+    ISOLATED: "user,id=net0,restrict=on",
+    # All of it can be: QEMU cannot close the loopback and leave the rest open.
+    HOST: "user,id=net0,restrict=off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def command_line(
         *("-device", "virtio-rng-pci"),
         *_serial(places),
         *("-display", "none", "-device", "VGA", "-vnc", f"unix:{option_value(places.vnc)},password=on"),
-        *("-netdev", _NETWORK, "-device", "virtio-net-pci,netdev=net0,romfile="),
+        *("-netdev", _NETWORKS[network_of(resource)], "-device", "virtio-net-pci,netdev=net0,romfile="),
         *_guest(media.guest, name),
         *_disk(media.disk),
         *_seed(media.seed),
@@ -105,6 +112,17 @@ def guest_of(resource: Mapping[str, Any]) -> str | None:
         message = f'There is no guest "{str(guest)[:32]}": the annotation {GUEST_ANNOTATION} knows "{DEMO_GUEST}".'
         raise InvalidDefinition(message)
     return guest if guest is None else DEMO_GUEST
+
+
+def network_of(resource: Mapping[str, Any]) -> str:
+    """Tell where the VM's network leads: nowhere, unless its definition wants the host's."""
+    annotations = resource["metadata"].get("annotations")
+    network = annotations.get(NETWORK_ANNOTATION, ISOLATED) if isinstance(annotations, Mapping) else ISOLATED
+    if network not in (ISOLATED, HOST):
+        known = f'the annotation {NETWORK_ANNOTATION} knows "{ISOLATED}" and "{HOST}"'
+        message = f'There is no network "{str(network)[:32]}": {known}.'
+        raise InvalidDefinition(message)
+    return str(network)
 
 
 def powerdown_timeout(resource: Mapping[str, Any]) -> float:

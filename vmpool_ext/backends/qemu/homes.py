@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.qemu.annotations import said_of
+from vmpool_ext.backends.qemu.places import make_private
 from vmpool_ext.backends.qemu.store import check_name
 from vmpool_ext.domain.errors import BackendUnavailable, InvalidDefinition
 
@@ -35,7 +36,7 @@ def prepare_home(directory: Path, name: str) -> Path:
     # Absolute, so that no path is taken for an option.
     folder = (directory / name).absolute()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         # Guests' owners and permissions are kept there: for that no server needs to be root.
         os.setxattr(folder, _PROBE, b"")
         os.removexattr(folder, _PROBE)

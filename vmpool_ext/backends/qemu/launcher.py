@@ -179,7 +179,8 @@ class Launcher:
 
     def _spawn(self, resource: Resource, pools: list[Resource]) -> int:
         name = resource["metadata"]["name"]
-        places = self._places(name)
+        # Absolute: QEMU works in another folder than we do.
+        places = Places(self._places(name).directory.absolute())
         try:
             accelerator = accelerator_options(self._settings.accelerator)
             program, media = self._program(), self._media(resource, pools)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.backends.qemu.holder import Holder
+from vmpool_ext.backends.qemu.places import make_private
 from vmpool_ext.backends.qemu.store import Everything, Store, Stored
 from vmpool_ext.backends.qemu.watcher import ENDED, Unwritten, Watcher
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
@@ -176,7 +177,7 @@ class Ledger:
 
     def _open(self) -> None:
         try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._directory)
             _require_own(self._directory)
             self._holder.take()
         except OSError as error:

@@ -68,10 +68,18 @@ def default_run_dir(state_dir: Path) -> Path:
     return Path(runtime, f"vmpool-{name}") if runtime else Path(f"/tmp/vmpool-{os.getuid()}-{name}")  # noqa: S108  # checked below
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory that only this user can enter, and what is missing above it; `OSError` if that cannot be."""
+    # Whatever the umask: in one that others can write to they could put their own in its place.
+    for missing in reversed([above for above in directory.parents if not above.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+    directory.mkdir(mode=0o700, exist_ok=True)
+
+
 def prepare_run_dir(path: Path) -> None:
     """Make the directory, or raise `BackendUnavailable` if others could get at what is in it."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path)
         found = path.lstat()
     except OSError as error:
         message = f"The directory {path} for the VMs' sockets cannot be made: {error.strerror}."
@@ -79,6 +87,6 @@ def prepare_run_dir(path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         message = f"Others can get into {path}: make it a directory of yours with mode 0700, or set another run_dir."
         raise BackendUnavailable(message)
-    if len(os.fsencode(Places(path / short_name("")).agent)) > _LONGEST_SOCKET:
+    if len(os.fsencode(Places(path.absolute() / short_name("")).agent)) > _LONGEST_SOCKET:
         message = f"The path {path} is too long for sockets: set a shorter run_dir."
         raise BackendUnavailable(message)

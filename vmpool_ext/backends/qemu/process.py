@@ -23,6 +23,12 @@ _NOT_BEGUN = 0
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "QEMU_MODULE_DIR")
 """What QEMU's programs are told; the server's own environment has tokens in it."""
 
+# A process that posix_spawn begins cannot be given these three otherwise. Nothing of a definition is in the words: the
+# folder is $0, the program and its arguments are the rest. The folder is our own, because QEMU takes its firmware from the
+# folder that it is in before it looks where it is installed; and there are passwords in what a core dump would hold.
+_SHUT_IN = ("/bin/sh", "-c", 'umask 077 && ulimit -c 0 && cd "$0" && exec "$@"')
+_STANDARD_FILES = 3
+
 _LONGEST_WORDS = 256
 _LONGEST_OUTPUT = 8192
 _START_TIME_FIELD = 19
@@ -87,8 +93,9 @@ class Process:
 
 
 def find_program(program: str) -> str | None:
-    """Give the path of a program, if it is there."""
-    return shutil.which(program)
+    """Give the path of a program, if it is there: good in any working directory."""
+    found = shutil.which(program)
+    return found and str(Path(found).absolute())
 
 
 def environment() -> dict[str, str]:
@@ -99,18 +106,21 @@ def environment() -> dict[str, str]:
 def spawn(argv: list[str], vm: str, places: Places, record: Path) -> int:
     """Start a program in a session of its own, note it, and give a descriptor of its process.
 
-    Neither the end of our process nor a Ctrl-C at its terminal reaches it.
+    Neither the end of our process nor a Ctrl-C at its terminal reaches it. It has no file of ours open, works in the
+    directory of its sockets, makes files for its account only, and leaves no core dump.
     """
     files = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, str(places.output), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
+        *((os.POSIX_SPAWN_CLOSE, file) for file in _open_files()),
     ]
     directory = str(places.directory)
     # Whoever is killed between beginning a process and noting which one it is leaves this: enough to look for it.
     Record(vm, _NOT_BEGUN, "", directory).write(record)
     # Not subprocess: its objects kill or bemoan what is still running when they go.
-    pid = os.posix_spawn(argv[0], argv, environment(), file_actions=files, setsid=True)
+    command = [*_SHUT_IN, directory, *argv]
+    pid = os.posix_spawn(command[0], command, environment(), file_actions=files, setsid=True)
     pidfd = os.pidfd_open(pid)
     with suppress(OSError):
         Record(vm, pid, _start_time(pid), directory).write(record)
@@ -133,6 +143,11 @@ def last_words(output: Path) -> str:
     except OSError:
         return ""
     return " ".join(text.split())[-_LONGEST_WORDS:]
+
+
+def _open_files() -> Iterable[int]:
+    """Give those beyond the standard ones: what we were begun with may be open to every program that we begin."""
+    return [number for file in Path("/proc/self/fd").iterdir() if (number := int(file.name)) >= _STANDARD_FILES]
 
 
 def _all_processes() -> Iterable[int]:

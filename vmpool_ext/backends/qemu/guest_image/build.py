@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from vmpool_ext.backends.qemu.guest_image import cpio, kernel, modules, python
 from vmpool_ext.backends.qemu.guest_image.errors import GuestBuildError
 from vmpool_ext.backends.qemu.guest_image.packages import PackageSource
+from vmpool_ext.backends.qemu.places import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -80,7 +81,7 @@ def _megabytes(size: int) -> str:
 
 
 def _build_alone(cache: Path, progress: Progress) -> GuestImage:
-    cache.mkdir(parents=True, exist_ok=True)
+    make_private(cache)
     with _only_builder(cache, progress):
         return find_image(cache) or _build(cache, progress)
 
@@ -135,7 +136,8 @@ def _fetch(into: Path, progress: Progress) -> None:
 
 
 def _write(unpacked: Path, folder: Path) -> Path:
-    folder.mkdir()
+    # Whoever could write there would choose what guests boot.
+    folder.mkdir(mode=0o700)
     image = _image_in(folder)
     _write_through(image.kernel, kernel.unpacked(_only(unpacked, "boot/vmlinuz-*").read_bytes()))
     _write_through(image.initrd, _initrd(unpacked))
