@@ -46,7 +46,7 @@ export function phaseAdvice(
         'It is tried again every minute. If it stays like this, reset it, or tell your administrator what stands here.'
       );
     case 'silent':
-      return trans.__('Open its console to see what it shows, or reset it.');
+      return silentAdvice(trans, why);
     case 'in-use':
       return inUseAdvice(trans, vm, why);
     case 'failed':
@@ -54,6 +54,14 @@ export function phaseAdvice(
     default:
       return null;
   }
+}
+
+function silentAdvice(trans: TranslationBundle, why: Whys): string {
+  return why.console?.code === 'agent-missing'
+    ? trans.__(
+        'Nothing in it answers that could log you in. Reset it; if it stays like this, tell your administrator that the pool wants a guest agent.'
+      )
+    : trans.__('Open its console to see what it shows, or reset it.');
 }
 
 /** Who else uses the VM, for those who may know. */
@@ -159,6 +167,7 @@ export function whySentence(trans: TranslationBundle, reason: Reason): string {
     'being-prepared': trans.__('The previous session is being ended.'),
     'waiting-for-login': trans.__('You are being logged in.'),
     'login-failed': trans.__('You could not be logged in.'),
+    'agent-missing': trans.__('Nothing in the virtual machine answers that could log you in.'),
     'console-in-use': trans.__(
       'Somebody else is connected to the console. It opens when they have left it.'
     ),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.builders import NOON, a_pool, a_user, a_vm, since
 from vmpool_ext.domain.console import disconnects, why_no_console, why_no_own_console
-from vmpool_ext.domain.machine import LOGIN_FAILED, Condition, SessionMark
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED, Condition, SessionMark
 from vmpool_ext.domain.permission import EVERY_PERMISSION, parse_permissions
 
 ANN, BOB = a_user("ann"), a_user("bob")
@@ -48,6 +48,7 @@ def test_the_console_of_a_pools_vm_is_open_to_whom_it_is_assigned_to(vm, may, ex
     assert code(why_no_console(ANN, vm, POOLS, may)) == expected
 
 
+SILENT = Condition(since=NOON, reason=BOOT_TIMEOUT, message="The guest has not said that it is up.")
 FAILED = Condition(since=NOON, reason=LOGIN_FAILED, message="451 no home directory")
 
 
@@ -59,6 +60,9 @@ FAILED = Condition(since=NOON, reason=LOGIN_FAILED, message="451 no home directo
         (LOGIN_POOLS, replace(UP, logged_in_user="ann"), None),
         (LOGIN_POOLS, replace(UP, user_logged_in=FAILED), "login-failed"),
         (LOGIN_POOLS, replace(UP, user_logged_in=replace(FAILED, since=NOON - 2 * MINUTE)), "waiting-for-login"),
+        (LOGIN_POOLS, replace(UP, booted=SILENT), "agent-missing"),
+        (LOGIN_POOLS, replace(UP, booted=replace(SILENT, reason="Reset")), "waiting-for-login"),
+        (POOLS, replace(UP, booted=SILENT), None),
         (POOLS, replace(UP, login_user="kiosk"), "waiting-for-login"),
         (POOLS, replace(UP, login_user="kiosk", logged_in_user="kiosk"), None),
     ],

@@ -87,6 +87,10 @@ STATES = {
         one(failed("boot-timeout", "No sign of the guest agent in 300 s.", booted=False), start="already-running"),
         ["On, but not answering", "300 s", "Open its console"],
     ),
+    "no agent": (
+        one(failed("boot-timeout", "No sign of the guest agent in 300 s.", booted=False), console="agent-missing"),
+        ["On, but not answering", "300 s", "Nothing in it answers that could log you in"],
+    ),
     "exhausted": (
         a_picture(a_pool("linux", free=0, why={"start": because("pool-exhausted")})),
         ["0 of 5 free", "All virtual machines of this pool are in use. Try again later."],

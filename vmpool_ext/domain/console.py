@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.disks import runs_on_old_disks
 from vmpool_ext.domain.errors import (
+    AgentMissing,
     AssignedToAnother,
     BeingPrepared,
     ConsoleInUse,
@@ -14,7 +15,7 @@ from vmpool_ext.domain.errors import (
     PermissionMissing,
     WaitingForLogin,
 )
-from vmpool_ext.domain.login import login_failed, login_wanted, why_never_logged_in
+from vmpool_ext.domain.login import agent_missing, login_failed, login_wanted, why_never_logged_in
 from vmpool_ext.domain.permission import Permission
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def why_no_console(user: User, vm: VirtualMachine, pools: Mapping[str, Pool], ma
         return ConsoleInUse(vm.name)
     if login_wanted(vm, pools) in (None, vm.logged_in_user):
         return None
-    return why_never_logged_in(vm, pools) or (LoginFailed(vm.name) if login_failed(vm) else WaitingForLogin(vm.name))
+    return why_never_logged_in(vm, pools) or _why_not_logged_in(vm)
 
 
 def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refused | None:
@@ -70,6 +71,12 @@ def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refu
     if is_assigned_to_another(user, vm):
         return AssignedToAnother(vm.name)
     return BeingPrepared(vm.name) if vm.assignment and not vm.is_clean_for(user.name) else None
+
+
+def _why_not_logged_in(vm: VirtualMachine) -> Refused:
+    if agent_missing(vm):
+        return AgentMissing(vm.name)
+    return LoginFailed(vm.name) if login_failed(vm) else WaitingForLogin(vm.name)
 
 
 def _why_not_at_all(vm: VirtualMachine, may: Permissions) -> Refused | None:

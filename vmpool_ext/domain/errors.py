@@ -5,7 +5,7 @@
     VmPoolError
       Refused            the caller asked for what is not to be had; asking again gives the same answer
         PoolNotFound  VmNotFound  PermissionMissing  NothingAssigned  PoolExhausted  PoolEmpty  PoolMisconfigured
-        NotRunning  Stopping  BeingPrepared  WaitingForLogin  LoginFailed  ConsoleInUse  AssignedToAnother
+        NotRunning  Stopping  BeingPrepared  WaitingForLogin  LoginFailed  AgentMissing  ConsoleInUse  AssignedToAnother
         InvalidTicket  UnusableName  NoLoginName
       InvalidDefinition  a resource that cannot be read
         InvalidRetention
@@ -123,6 +123,13 @@ class LoginFailed(Refused):
 
     code = "login-failed"
     sentence = 'The VM "{}" could not log you in. It is tried again every minute; else ask the administrator.'
+
+
+class AgentMissing(Refused):
+    """The pool logs its users in, and the guest has no agent, or one that has not greeted in all its time."""
+
+    code = "agent-missing"
+    sentence = 'Nothing in the VM "{}" answers that could log you in. Reset it, or ask the administrator: its pool wants an agent.'
 
 
 class AssignedToAnother(Refused):

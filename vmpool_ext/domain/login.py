@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmpool_ext.domain.errors import NoLoginName
-from vmpool_ext.domain.machine import LOGIN_FAILED
+from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED
 from vmpool_ext.domain.user import is_login_name
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def login_failed(vm: VirtualMachine) -> bool:
     told = vm.user_logged_in
     since = max(vm.booted.since, vm.assignment.last_used) if vm.assignment else vm.booted.since
     return not told and told.reason == LOGIN_FAILED and told.since >= since
+
+
+def agent_missing(vm: VirtualMachine) -> bool:
+    """Whether the guest has had its time, and nothing in it has said that it could log anybody in."""
+    return bool(vm.running) and not vm.booted and vm.booted.reason == BOOT_TIMEOUT
 
 
 def _wanted_by_pool(vm: VirtualMachine, pools: Mapping[str, Pool]) -> str | None:

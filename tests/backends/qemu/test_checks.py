@@ -48,6 +48,8 @@ def test_what_is_right_is_not_complained_of():
         (a_vm_resource(currentRam="-1G"), "spec.vm.currentRam", "not an amount"),
         (a_vm_resource(maximumCpus=900), "spec.vm", "from 0 to 255"),
         (a_vm_resource(guest="windows"), "metadata.annotations['vmpool-ext.jupyter.org/guest']", "no guest"),
+        (annotated(a_pool_resource(), home="../x"), "metadata.annotations['vmpool-ext.jupyter.org/home']", "not a path"),
+        (annotated(a_vm_resource(), home="/a"), "metadata.annotations['vmpool-ext.jupyter.org/home']", "not a path"),
         (annotated(a_vm_resource(), gest="demo"), "metadata.annotations['vmpool-ext.jupyter.org/gest']", "no annotation"),
         (annotated(a_pool_resource(), guest="demo"), "metadata.annotations['vmpool-ext.jupyter.org/guest']", "no annotation"),
         ({"kind": "Pod"}, "kind", "only VmPool and VirtualMachine"),

@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,19 @@ def test_a_seed_is_a_disc_that_cannot_be_written():
     seed = json.loads(value(argv, "-blockdev"))
     assert (seed["driver"], seed["read-only"], seed["file"]["read-only"]) == ("raw", True, True)
     assert ("-device", "ide-cd,bus=ide.0,drive=seed0") in options(argv)
+
+
+def test_a_shared_home_keeps_the_owners_that_guests_see_apart_from_those_of_the_host():
+    argv = command_line(a_vm_resource(), PLACES, "qemu", TCG, replace(DEMO, home=Path("/homes/a,path=/etc")))
+
+    assert settings(value(argv, "-fsdev"))[:4] == [
+        "local",
+        "id=home",
+        "path=/homes/a,path=/etc",
+        "security_model=mapped-xattr",
+    ]
+    assert ("-device", "virtio-9p-pci,fsdev=home,mount_tag=home") in options(argv)
+    assert "-fsdev" not in dict(options(PLAIN))
 
 
 @pytest.mark.parametrize(

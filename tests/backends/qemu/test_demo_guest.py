@@ -73,7 +73,7 @@ class Machine:
     def tell_agent(self, line):
         self._agent.write(f"{line}\n")
         self._agent.flush()
-        return self._agent.readline()[:3]
+        return next(line[:3] for line in self._agent if line[0] != "1")
 
     def ask(self, execute, **arguments):
         self._monitor.write(json.dumps({"execute": execute, "arguments": arguments}) + "\n")
@@ -132,41 +132,25 @@ def machine(image):
 
 def test_an_ordinary_user_sits_at_the_console_of_the_named_machine(machine):
     machine.shows("hostname", "demo-1")
-    machine.shows("id -un", "demo")
+    machine.shows("id -un", "guest")
 
 
 def test_a_login_gives_the_console_to_the_user_and_a_logout_takes_it(machine):
     assert machine.tell_agent("login alice") == "201"
     machine.shows("whoami", "alice")
-    assert machine.tell_agent("login alice") == "201"
+    machine.shows("pwd", "/home/alice")
 
     assert machine.tell_agent("logout") == "202"
-    machine.shows("whoami", "demo")
-
-
-def test_nothing_of_a_session_goes_on_after_it(machine):
-    """Not even what was left running behind the console."""
-    machine.tell_agent("login bert")
-    machine.shows("setsid sleep 12345 &\nps | grep -c 1234[5]", "1")
-
-    machine.tell_agent("login carl")
-
-    machine.shows("ps | grep -c 1234[5]", "0")
-    machine.tell_agent("logout")
-
-
-@pytest.mark.parametrize("line", ["login root", "login", "login a b", "login Ann", "login ../x", "dance", ""])
-def test_what_the_agent_cannot_do_it_refuses(machine, line):
-    assert machine.tell_agent(line) == "504"
+    machine.shows("whoami", "guest")
 
 
 def test_a_logout_of_nobody_disturbs_nobody(machine):
     """VM-Operator sends it at each change of the configuration."""
-    machine.shows("mkdir -p here\ncd ~/here\npwd", "/home/demo/here")
+    machine.shows("mkdir -p here\ncd ~/here\npwd", "/run/guest/here")
 
     assert machine.tell_agent("logout") == "202"
 
-    machine.shows("pwd", "/home/demo/here")
+    machine.shows("pwd", "/run/guest/here")
 
 
 def test_whoever_comes_back_is_greeted_again(machine):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vmpool_ext.backends.qemu.guest_image import GuestBuildError, build, build_image, default_cache, find_image
+from vmpool_ext.backends.qemu.guest_image import GuestBuildError, build, build_image, default_cache, find_image, kernel
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,13 @@ def no_downloads(monkeypatch):
 
     def fetch(into, progress):
         fetched.append(into)
-        for path in ("boot/vmlinuz-1", "bin/busybox"):
-            (into / path).parent.mkdir(parents=True)
+        libraries = ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "libexpat.so.1", "libz.so.1")
+        python = ("usr/bin/python3.11", "usr/lib/python3.11/os.py")
+        for path in ("boot/vmlinuz-1", "bin/busybox", *python, *(f"lib/{name}" for name in libraries)):
+            (into / path).parent.mkdir(parents=True, exist_ok=True)
             (into / path).write_bytes(b"x")
         # A kernel that needs no modules.
-        (into / "modules.builtin").write_bytes(build._recipe()["etc/modules"])
+        (into / "modules.builtin").write_bytes(b"".join(content for path, content in build._recipe().items() if path.startswith("etc/modules")))
 
     monkeypatch.setattr(build, "_fetch", fetch)
     return fetched
@@ -62,7 +64,19 @@ def no_downloads(monkeypatch):
 def test_what_was_built_is_found(image):
     assert find_image(default_cache()) == image
     assert image.kernel.stat().st_size > 5_000_000
-    assert image.initrd.stat().st_size < 3_000_000
+    assert image.initrd.stat().st_size < 25_000_000
+
+
+def test_the_kernel_is_taken_out_of_what_boot_loaders_get(image):
+    """It starts in half the time then: unpacking is the slowest thing that an emulated processor does."""
+    assert image.kernel.read_bytes()[:4] == b"\x7fELF"
+
+
+def test_a_kernel_that_is_packed_in_another_way_is_left_as_it_is():
+    image = b"MZ" + bytes(0x200) + b"HdrS" + bytes(0x400)
+
+    assert kernel.unpacked(image) == image
+    assert kernel.unpacked(b"x") == b"x"
 
 
 def test_nothing_is_found_where_nothing_was_built(cache):
@@ -110,7 +124,6 @@ def test_the_same_recipe_makes_the_same_bytes(tmp_path, no_downloads):
     first, second = (build_image(tmp_path / name, print).initrd.read_bytes() for name in "ab")
 
     assert first == second
-    assert first[4:8] == bytes(4)  # where gzip would put the time
 
 
 def test_half_a_guest_is_built_again(cache, no_downloads):
@@ -199,7 +212,7 @@ def test_without_a_network_it_says_what_could_not_be_reached(cache, monkeypatch)
 def test_where_there_is_no_such_package_it_says_so(cache, tools):
     tools(apt_get="", apt_cache="")
 
-    assert fails(cache).startswith("This machine's package sources have no linux-image-cloud-amd64. Build")
+    assert fails(cache).startswith("This machine's package sources have no linux-image-amd64. Build")
 
 
 _APT_CACHE = 'case "$*" in *depends*) echo "  Depends: linux-image-6";; *) echo "Size: 27000000";; esac'
@@ -230,7 +243,7 @@ def test_what_cannot_be_unpacked_is_told_with_the_reason(cache, tools):
 def test_where_there_is_no_room_nothing_is_begun(cache, no_downloads, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 99, 1))
 
-    assert fails(cache) == f"The demo guest needs 250 MB in {cache}. Make room there and build again."
+    assert fails(cache) == f"The demo guest needs 600 MB in {cache}. Make room there and build again."
     assert no_downloads == []
 
 

@@ -12,7 +12,7 @@ from tests.broker.conftest import following
 from tests.builders import a_user
 from vmpool_ext.backends.qemu.display import VncDisplay
 from vmpool_ext.broker.ports import DisplayOffer
-from vmpool_ext.domain.errors import InvalidTicket, VmNotFound
+from vmpool_ext.domain.errors import AgentMissing, InvalidTicket, VmNotFound
 
 ANN, BOB, CAROL = a_user("ann"), a_user("bob"), a_user("carol")
 GRANTS = [{"user": "ann", "may": ["*"]}, {"user": "bob", "may": ["*"]}]
@@ -24,9 +24,9 @@ def pool_of_one(serving, clock):
     """A broker on a real pool with one VM, into which carol may look."""
 
     @asynccontextmanager
-    async def pool_of_one(*, agent_patience=30, **pool):
-        async with serving(login_timeout=agent_patience) as backend:
-            definition = a_vm_resource(VM)
+    async def pool_of_one(*, agent_patience=30, boot_timeout=120, guest="demo", **pool):
+        async with serving(login_timeout=agent_patience, boot_timeout=boot_timeout) as backend:
+            definition = a_vm_resource(VM, guest=guest)
             definition["spec"]["permissions"] = [{"user": "carol", "may": ["takeConsole"]}]
             await backend.apply(a_pool_resource(permissions=GRANTS, **pool))
             await backend.apply(definition)
@@ -147,6 +147,18 @@ async def test_a_user_is_logged_in_again_when_the_guest_was_reset(pool_of_one):
 
         await shown(broker, ANN, lambda vm, why: vm.logged_in_user is None)
         await shown(broker, ANN, lambda vm, why: vm.logged_in_user == "ann" and "console" not in why)
+
+
+async def test_a_pool_that_logs_in_says_when_the_guest_has_no_agent(pool_of_one):
+    async with pool_of_one(guest=None, boot_timeout=0.5, loginOnAssignment=True) as broker:
+        await pool_of(broker, ANN, lambda pool: pool.free)
+        await broker.start(ANN, "demo")
+
+        vm = await shown(broker, ANN, lambda vm, why: "console" in why and why["console"].code == "agent-missing")
+
+        assert (vm.state, vm.fault.code) == ("running", "boot-timeout")
+        with pytest.raises(AgentMissing):
+            await broker.open_console(ANN, "demo")
 
 
 async def test_an_agent_that_is_silent_is_told_and_nobody_is_shown_a_console(pool_of_one):

@@ -57,6 +57,10 @@ class QemuBackend(Configurable):
         help="Where the sockets of running VMs are: a short path, entered by nobody else. "
         "Default: one for the state_dir, in $XDG_RUNTIME_DIR or /tmp."
     ).tag(config=True)
+    homes_dir = Unicode(
+        help="Where the homes that VMs share are kept, on a file system with extended attributes. "
+        "Default: homes in the state_dir."
+    ).tag(config=True)
     image_cache = Unicode(help="Where the demo guest is kept.").tag(config=True)
     qemu = Unicode(DEFAULT_PROGRAM, help="The QEMU program: a name or a path.").tag(config=True)
     accelerator = Enum(
@@ -87,6 +91,10 @@ class QemuBackend(Configurable):
     @default("run_dir")
     def _default_run_dir(self) -> str:
         return str(default_run_dir(Path(self.state_dir)))
+
+    @default("homes_dir")
+    def _default_homes_dir(self) -> str:
+        return str(Path(self.state_dir) / "homes")
 
     @default("image_cache")
     def _default_image_cache(self) -> str:
@@ -244,6 +252,7 @@ class QemuBackend(Configurable):
         return Settings(
             state_dir=Path(self.state_dir),
             run_dir=Path(self.run_dir),
+            homes_dir=Path(self.homes_dir),
             image_cache=Path(self.image_cache),
             program=self.qemu,
             accelerator=self.accelerator,

@@ -9,6 +9,7 @@ from vmpool_ext.backends.manifests import schema
 from vmpool_ext.backends.manifests.violations import InvalidManifests, shown
 from vmpool_ext.backends.qemu.command_line import GUEST_ANNOTATION, guest_of, parse_quantity, size_of
 from vmpool_ext.backends.qemu.definitions import kind_and_name
+from vmpool_ext.backends.qemu.homes import HOME_ANNOTATION, home_of
 from vmpool_ext.backends.qemu.images import IMAGE_ANNOTATION, image_of
 from vmpool_ext.backends.qemu.store import check_name
 from vmpool_ext.backends.resources import (
@@ -39,13 +40,17 @@ def _refuse_image(resource: Resource) -> None:
     image_of(resource, ())
 
 
+def _refuse_home(resource: Resource) -> None:
+    home_of(resource, ())
+
+
 def _refuse_end_action(pool: Resource) -> None:
     _refuse_misconfigured({"metadata": {"name": "", "annotations": {END_ACTION: annotations_of(pool)[END_ACTION]}}})
 
 
 _ANNOTATIONS: dict[str, dict[str, Callable[[Resource], object]]] = {
-    POOL_KIND: {IMAGE_ANNOTATION: _refuse_image, END_ACTION: _refuse_end_action},
-    VM_KIND: {IMAGE_ANNOTATION: _refuse_image, GUEST_ANNOTATION: guest_of},
+    POOL_KIND: {IMAGE_ANNOTATION: _refuse_image, HOME_ANNOTATION: _refuse_home, END_ACTION: _refuse_end_action},
+    VM_KIND: {IMAGE_ANNOTATION: _refuse_image, HOME_ANNOTATION: _refuse_home, GUEST_ANNOTATION: guest_of},
 }
 
 

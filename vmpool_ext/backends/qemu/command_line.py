@@ -30,6 +30,9 @@ DEMO_GUEST = "demo"
 AGENT = "agent"
 """What QEMU calls the line to the guest's agent."""
 
+HOME_TAG = "home"
+"""By which a guest mounts its shared home."""
+
 DEFAULT_RAM = "1G"
 DEFAULT_POWERDOWN_TIMEOUT = 900
 
@@ -65,6 +68,8 @@ class Media:
     disk: Disk | None = None
     seed: Path | None = None
     """The CD for cloud-init."""
+    home: Path | None = None
+    """The folder that the guest shares with others as its /home."""
 
 
 def command_line(
@@ -88,6 +93,7 @@ def command_line(
         *_guest(media.guest, name),
         *_disk(media.disk),
         *_seed(media.seed),
+        *_home(media.home),
     ]
 
 
@@ -157,7 +163,7 @@ def _serial(places: Places) -> tuple[str, ...]:
 def _guest(image: GuestImage | None, name: str) -> tuple[str, ...]:
     if image is None:
         return ()
-    append = f"console=ttyS0 console=tty0 quiet loglevel=3 vm.name={name}"
+    append = f"console=ttyS0 console=tty0 quiet loglevel=3 video=960x600 vm.name={name}"
     # Absolute, so that no path is taken for an option.
     return "-kernel", str(image.kernel.absolute()), "-initrd", str(image.initrd.absolute()), "-append", append
 
@@ -185,6 +191,14 @@ def _seed(seed: Path | None) -> tuple[str, ...]:
         return ()
     disc = {"driver": "raw", "node-name": "seed0", "read-only": True, "file": _file(str(seed), writable=False)}
     return "-blockdev", json.dumps(disc), "-device", "ide-cd,bus=ide.0,drive=seed0"
+
+
+def _home(folder: Path | None) -> tuple[str, ...]:
+    if folder is None:
+        return ()
+    # Owners and permissions are what guests see; on the host all is this account's. Links are followed by guests alone.
+    share = f"local,id=home,path={option_value(folder)},security_model=mapped-xattr,multidevs=remap"
+    return "-fsdev", share, "-device", f"virtio-9p-pci,fsdev=home,mount_tag={HOME_TAG}"
 
 
 def _file(path: str, *, writable: bool) -> dict[str, Any]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.qemu import qemu_img
+from vmpool_ext.backends.qemu.annotations import said_of
 from vmpool_ext.domain.errors import InvalidDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 IMAGE_ANNOTATION = "vmpool-ext.jupyter.org/image"
 
@@ -37,16 +37,8 @@ class Base:
 
 def image_of(vm: Mapping[str, Any], pools: Iterable[Mapping[str, Any]]) -> Path | None:
     """Give the path of the VM's base image, if it has one: its own, else that of its pools."""
-    if (own := _annotated(vm)) is not None:
-        return _checked(own)
-    # A list: what somebody wrote there may be anything.
-    given = [image for pool in pools if (image := _annotated(pool)) is not None]
-    if not given:
-        return None
-    if any(image != given[0] for image in given):
-        message = f"The VM's pools have different images: name one in the VM's own annotation {IMAGE_ANNOTATION}."
-        raise InvalidDefinition(message)
-    return _checked(given[0])
+    image = said_of(vm, pools, IMAGE_ANNOTATION)
+    return None if image is None else _checked(image)
 
 
 def inspect(path: Path) -> Base:
@@ -80,12 +72,6 @@ def stamp(path: Path) -> tuple[int, int]:
         message = f"The image {path} is not a file. Mend the annotation {IMAGE_ANNOTATION}."
         raise InvalidDefinition(message)
     return found.st_size, found.st_mtime_ns
-
-
-def _annotated(resource: Mapping[str, Any]) -> object:
-    metadata = resource.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return annotations.get(IMAGE_ANNOTATION) if isinstance(annotations, Mapping) else None
 
 
 def _checked(image: object) -> Path:

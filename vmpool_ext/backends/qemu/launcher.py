@@ -15,6 +15,7 @@ from vmpool_ext.backends.qemu.accelerator import accelerator_options
 from vmpool_ext.backends.qemu.command_line import Media, command_line, guest_of
 from vmpool_ext.backends.qemu.disks import Disks
 from vmpool_ext.backends.qemu.guest_image import GuestImage, find_image
+from vmpool_ext.backends.qemu.homes import home_of, prepare_home
 from vmpool_ext.backends.qemu.images import image_of
 from vmpool_ext.backends.qemu.machine import Machine
 from vmpool_ext.backends.qemu.places import Places, prepare_run_dir, short_name
@@ -49,6 +50,7 @@ class Settings:
 
     state_dir: Path
     run_dir: Path
+    homes_dir: Path
     image_cache: Path
     program: str
     accelerator: str
@@ -196,7 +198,9 @@ class Launcher:
         name = resource["metadata"]["name"]
         guest, image = self._image(resource), image_of(resource, pools)
         disk = self._disks.prepare(name, image) if image else None
-        return Media(guest, disk, self._seed(resource, disk))
+        home = home_of(resource, pools)
+        folder = prepare_home(self._settings.homes_dir, home) if home else None
+        return Media(guest, disk, self._seed(resource, disk), folder)
 
     def _seed(self, resource: Resource, disk: Disk | None) -> Path | None:
         path = self._disks.seed(resource["metadata"]["name"])

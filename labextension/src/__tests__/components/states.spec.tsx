@@ -52,6 +52,16 @@ describe('A VM that has come to grief', () => {
   });
 });
 
+describe('A VM without an agent', () => {
+  it('says that nobody can be logged in to it, where its pool wants that', () => {
+    const vm = aVm({ booted: false, fault: aFault('boot-timeout') });
+    showPool({ vm, why: { console: { code: 'agent-missing' } } });
+
+    expect(phase()).toBe('silent');
+    expect(advice()).toContain('the pool wants a guest agent');
+  });
+});
+
 describe('A console that somebody else has', () => {
   const inUse: Partial<OwnVmView> = { console: 'inUse' };
 

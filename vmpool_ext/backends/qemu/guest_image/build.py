@@ -1,10 +1,9 @@
-"""Build the demo guest: Debian's smallest kernel, busybox and the recipe in ``guest/demo``, packed to boot without a disk."""
+"""Build the demo guest: Debian's kernel, busybox, the smallest Python for the agent, and the recipe in ``guest/demo``, packed to boot without a disk."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import gzip
 import hashlib
 import os
 import platform
@@ -16,19 +15,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmpool_ext.backends.qemu.guest_image import cpio, modules
+from vmpool_ext.backends.qemu.guest_image import cpio, kernel, modules, python
 from vmpool_ext.backends.qemu.guest_image.errors import GuestBuildError
 from vmpool_ext.backends.qemu.guest_image.packages import PackageSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from importlib.resources.abc import Traversable
 
     Progress = Callable[[str], None]
 
-_KERNEL = "linux-image-cloud-amd64"
+# Not the smaller one for clouds: that has no 9p.
+_KERNEL = "linux-image-amd64"
 _BUSYBOX = "busybox-static"
-_NEEDED_SPACE = 250_000_000
+_AGENT = "usr/sbin/vmpool-agent"
+_NEEDED_SPACE = 600_000_000
 _EMPTY_DIRECTORIES = ("dev", "home", "proc", "run", "sbin", "sys", "tmp", "usr/bin", "usr/sbin")
 _SCRATCH = ".building-"
 
@@ -54,11 +55,11 @@ def find_image(cache: Path) -> GuestImage | None:
 
 
 def _image_in(folder: Path) -> GuestImage:
-    return GuestImage(kernel=folder / "vmlinuz", initrd=folder / "initrd.img")
+    return GuestImage(kernel=folder / "vmlinux", initrd=folder / "initrd.img")
 
 
 def build_image(cache: Path, progress: Progress) -> GuestImage:
-    """Give the guest, built first if need be (half a minute, 40 MB of downloads); tells ``progress`` what takes time.
+    """Give the guest, built first if need be (half a minute, 90 MB of downloads); tells ``progress`` what takes time.
 
     Blocks. A guest appears in the cache complete or not at all, and builders that meet wait for one another.
     """
@@ -124,17 +125,19 @@ def _fetch(into: Path, progress: Progress) -> None:
     packages = PackageSource(into.parent / "apt")
     progress("Looking up packages (10 MB)")
     packages.update()
-    kernel = packages.dependency(_KERNEL)
-    progress(f"Downloading the kernel ({packages.megabytes(kernel)} MB)")
-    packages.unpack(kernel, into)
-    progress(f"Downloading busybox ({packages.megabytes(_BUSYBOX)} MB)")
-    packages.unpack(_BUSYBOX, into)
+    linux = packages.dependency(_KERNEL)
+    progress(f"Downloading the kernel ({packages.megabytes(linux)} MB)")
+    packages.unpack(linux, into)
+    rest = [_BUSYBOX, *python.packages(packages)]
+    progress(f"Downloading busybox and Python ({sum(map(packages.megabytes, rest))} MB)")
+    for package in rest:
+        packages.unpack(package, into)
 
 
 def _write(unpacked: Path, folder: Path) -> Path:
     folder.mkdir()
     image = _image_in(folder)
-    _write_through(image.kernel, _only(unpacked, "boot/vmlinuz-*").read_bytes())
+    _write_through(image.kernel, kernel.unpacked(_only(unpacked, "boot/vmlinuz-*").read_bytes()))
     _write_through(image.initrd, _initrd(unpacked))
     return folder
 
@@ -155,19 +158,30 @@ def _initrd(unpacked: Path) -> bytes:
         cpio.character_device("dev/console", 5, 1),
         cpio.file("bin/busybox", _only(unpacked, "**/bin/busybox").read_bytes(), executable=True),
         *(cpio.file(path, content, executable=content.startswith(b"#!")) for path, content in recipe.items()),
-        *_modules(recipe["etc/modules"].decode(), unpacked),
+        *_modules(recipe, unpacked),
+        *python.entries(unpacked),
     ]
-    return gzip.compress(cpio.pack(entries), mtime=0)
+    # Not compressed: QEMU maps it, so that all VMs share its pages, and the guest is up the sooner.
+    return cpio.pack(entries)
 
 
-def _modules(listing: str, unpacked: Path) -> Iterator[cpio.Entry]:
+def _modules(recipe: dict[str, bytes], unpacked: Path) -> Iterator[cpio.Entry]:
     """Give the modules, and the order in which to load them; the kernel's own listing of names is not needed then."""
-    wanted = [line for line in listing.splitlines() if line and not line.startswith("#")]
-    found = modules.in_load_order(wanted, unpacked)
+    first, later = _wanted(recipe["etc/modules"]), _wanted(recipe["etc/modules-later"])
+    found = modules.in_load_order([*first, *later], unpacked)
     for name, content in found.items():
         yield cpio.file(f"lib/modules/{name}.ko", content)
-    order = "".join(f"/lib/modules/{name}.ko\n" for name in found)
-    yield cpio.file("lib/modules/order", order.encode())
+    soon = modules.in_load_order(first, unpacked)
+    yield cpio.file("lib/modules/order", _order(soon))
+    yield cpio.file("lib/modules/order-later", _order(name for name in found if name not in soon))
+
+
+def _wanted(listing: bytes) -> list[str]:
+    return [line for line in listing.decode().splitlines() if line and not line.startswith("#")]
+
+
+def _order(names: Iterable[str]) -> bytes:
+    return "".join(f"/lib/modules/{name}.ko\n" for name in names).encode()
 
 
 def _only(unpacked: Path, pattern: str) -> Path:
@@ -179,8 +193,9 @@ def _only(unpacked: Path, pattern: str) -> Path:
 
 
 def _recipe() -> dict[str, bytes]:
-    """Give the files of the recipe, which lie in it as they do in the guest."""
-    return dict(_tree(files("vmpool_ext") / "guest" / "demo"))
+    """Give the files of the recipe, which lie in it as they do in the guest, and the agent."""
+    guest = files("vmpool_ext") / "guest"
+    return dict(_tree(guest / "demo")) | {_AGENT: (guest / "agent" / "vmpool_agent.py").read_bytes()}
 
 
 def _tree(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, bytes]]:

@@ -33,9 +33,9 @@ class PackageSource:
         """Fetch the lists of packages; sources that do not answer matter only when a package is not found."""
         self._complaint = _complaint(self._apt("apt-get", "update"))
 
-    def dependency(self, package: str) -> str:
+    def dependency(self, package: str, kind: str = "Depends") -> str:
         """Name the first package that a package depends on: for a package that stands for the newest kernel, the kernel."""
-        depends = _values("Depends", self._ask("depends", package))
+        depends = _values(kind, self._ask("depends", package))
         if not depends:
             raise GuestBuildError(self._why_not_found(package))
         return depends[0]
