@@ -4,8 +4,9 @@ from pathlib import Path
 
 AXE = Path(__file__).parents[2] / "labextension/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
-# JupyterLab's body has no height and hides what overflows it: axe-core would take every text for unseen, and find no contrast too low.
-BODY = "body { min-height: 100vh; }"
+# JupyterLab's body, and what it holds notifications in, have no height and hide what overflows them: axe-core takes every text in them
+# for unseen, and finds no contrast too low.
+HEIGHT = "body { min-height: 100vh; } #react-toastify-container { overflow: visible !important; }"
 FIND = """async ([places, rules]) => {
     const { violations, passes } = await axe.run({ include: places }, { runOnly: rules });
     const found = violations.flatMap(({ id, help, nodes }) =>
@@ -18,6 +19,6 @@ FIND = """async ([places, rules]) => {
 def problems(page, *places):
     """All that is wrong in these places, each as a sentence with its element."""
     if not page.evaluate("'axe' in window"):
-        page.add_style_tag(content=BODY)
+        page.add_style_tag(content=HEIGHT)
         page.add_script_tag(path=AXE)
     return page.evaluate(FIND, [[[place] for place in places], RULES])

@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real browser with nobody behind our panel but a played server."""
+"""A real JupyterLab in a real browser with nobody behind our panel but what is played."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from playwright.sync_api import expect
 
 from tests.story.chromium import a_browser
+from tests.story.played_display import PlayedDisplay
 from tests.story.played_server import PlayedServer
 
 LAB = "http://127.0.0.1:{port}/lab?token={token}"
@@ -51,13 +52,13 @@ def port_of(log):
 
 @contextmanager
 def a_played_page(address):
-    """A page with its panel open, and a played server as `page.server`; whatever the page complains of is an error."""
+    """A page with its panel open, and `page.server` and `page.display`; whatever the page complains of is an error."""
     with a_browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce", locale="en-GB")
         page.set_default_timeout(PATIENCE * 1000)
         complaints = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.server = PlayedServer(page)
+        page.server, page.display = PlayedServer(page), PlayedDisplay(page)
         page.goto(address)
         page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.get_by_role("button", name="No", exact=True).click()
