@@ -111,9 +111,9 @@ def lab():
     shutil.rmtree(home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab_alone(tmp_path_factory):
-    """The address of a JupyterLab for played servers."""
+    """The address of a JupyterLab for played servers; it keeps settings and layout, so each file has its own."""
     with a_lab_alone(tmp_path_factory.mktemp("home")) as address:
         yield address
 
