@@ -14,17 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.story.chromium import RESULTS, a_browser
+from tests.story.played_lab import a_lab_alone
 from vmpool_ext.backends.qemu.guest_image import build_image, default_cache
 from vmpool_ext.backends.qemu.places import default_run_dir
 
-RESULTS = Path(__file__).parents[2] / "test-results"
 URL = re.compile(r"(http://127\.0\.0\.1:\d+/)lab\?token=([0-9a-f]+)")
 PATIENCE = 120
 """Seconds; a guest without hardware acceleration on a busy machine takes its time."""
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--no-first-run"]  # fmt: skip
 
 
 class Lab:
@@ -112,12 +111,17 @@ def lab():
     shutil.rmtree(home)
 
 
+@pytest.fixture(scope="module")
+def lab_alone(tmp_path_factory):
+    """The address of a JupyterLab for played servers; it keeps settings and layout, so each file has its own."""
+    with a_lab_alone(tmp_path_factory.mktemp("home")) as address:
+        yield address
+
+
 @pytest.fixture
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+    with a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -133,6 +137,5 @@ def page(browser, lab):
     # JupyterLab's own question about news.
     page.get_by_role("button", name="No", exact=True).click()
     yield page
-    RESULTS.mkdir(exist_ok=True)
     page.screenshot(path=RESULTS / "last.png")
     assert complaints == []

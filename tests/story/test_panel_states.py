@@ -1,25 +1,16 @@
 """Every state of the panel, drawn by a real JupyterLab in a real browser; the pictures are left in test-results/."""
 
-import os
-import re
-import secrets
-import shutil
-import subprocess
-import sys
-import urllib.request
-from contextlib import suppress
-from time import monotonic, sleep
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.story.conftest import CHROMIUM, RESULTS
-from tests.story.played_server import PlayedServer, a_picture, a_pool, a_vm, an_own_vm, because
+from tests.story import axe
+from tests.story.conftest import RESULTS
+from tests.story.played_lab import a_played_page, set_theme, set_width
+from tests.story.played_server import a_picture, a_pool, a_vm, an_own_vm, because
 
 pytestmark = pytest.mark.browser
 
-LAB = "http://127.0.0.1:{port}/lab?token={token}"
-PATIENCE = 30
+PANEL = "#vmpool-panel"
 LONG = "a-pool-with-a-name-that-is-longer-than-any-panel-would-ever-be-wide"
 CONSOLE_FILE = {"name": "win11-1.vv", "type": "application/x-virt-viewer", "content": "[virt-viewer]\ntype=spice\n"}
 OVERFLOWING = """panel => [...panel.querySelectorAll('*'), panel]
@@ -145,56 +136,10 @@ STATES = {
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A JupyterLab with our panel and nobody behind it."""
-    home, token = tmp_path_factory.mktemp("home"), secrets.token_hex()
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER_", "XDG_"))}
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
-             f"--ServerApp.root_dir={home}", "--LabApp.expose_app_in_browser=True",
-             "--ServerApp.jpserver_extensions={'vmpool_ext': False}"],
-            env={**environment, "HOME": str(home), "JUPYTER_TOKEN": token, "JUPYTER_PLATFORM_DIRS": "0"},
-            cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield LAB.format(port=port_of(home / "log"), token=token)
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def port_of(log):
-    """The port, once somebody answers there."""
-    end = monotonic() + PATIENCE
-    while monotonic() < end:
-        if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab", log.read_text()):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/api"):
-                return found[1]
-        sleep(0.05)
-    raise AssertionError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def page(address):
+def page(lab_alone):
     """One page for all states: that they follow one another live is half of what is seen."""
-    RESULTS.mkdir(exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce", locale="en-GB")
-        page.set_default_timeout(PATIENCE * 1000)
-        complaints = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.server = PlayedServer(page)
-        page.goto(address)
-        page.locator("#jupyterlab-splash").wait_for(state="detached")
-        page.get_by_role("button", name="No", exact=True).click()
-        # JupyterLab's own least width is 250 px.
-        page.add_style_tag(content="body { --jp-sidebar-min-width: 200px !important; }")
-        page.locator("[data-id=vmpool-panel]").click()
+    with a_played_page(lab_alone) as page:
         yield page
-        browser.close()
-        assert complaints == []
 
 
 @pytest.fixture
@@ -205,29 +150,7 @@ def server(page):
 
 @pytest.fixture
 def panel(page):
-    return page.locator("#vmpool-panel")
-
-
-def set_width(page, panel, width):
-    """Pull the border of the side bar."""
-    box = panel.bounding_box()
-    edge, middle = box["x"] + box["width"], box["y"] + 300
-    page.mouse.move(edge + 1, middle)
-    page.mouse.down()
-    page.mouse.move(edge + 1 + width - box["width"], middle)
-    page.mouse.up()
-    page.wait_for_function(
-        "width => Math.abs(document.getElementById('vmpool-panel').offsetWidth - width) < 2", arg=width
-    )
-
-
-def set_theme(page, name):
-    page.evaluate(
-        "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {name}"
-    )
-    expect(page.locator(f"body[data-jp-theme-name='JupyterLab {name}']")).to_be_attached()
-    # JupyterLab covers itself meanwhile.
-    expect(page.locator("#jupyterlab-splash")).not_to_be_attached()
+    return page.locator(PANEL)
 
 
 def picture_of(panel, name):
@@ -242,7 +165,7 @@ def picture_of(panel, name):
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 @pytest.mark.parametrize("width", [200, 300, 600])
-def test_every_state_is_worded_and_fits(page, server, panel, theme, width):
+def test_every_state_is_worded_fits_and_is_accessible(page, server, panel, theme, width):
     set_theme(page, theme)
     set_width(page, panel, width)
     for name, (picture, words) in STATES.items():
@@ -250,6 +173,7 @@ def test_every_state_is_worded_and_fits(page, server, panel, theme, width):
         for word in words:
             expect(panel, name).to_contain_text(word)
         assert panel.evaluate(OVERFLOWING) == [], name
+        assert axe.problems(page, PANEL) == [], name
         picture_of(panel, f"panel {name} {theme.lower()} {width}".replace(" ", "-"))
 
 
@@ -261,6 +185,7 @@ def test_the_last_picture_stays_while_the_server_is_gone_and_comes_alive_again(p
     expect(panel).to_contain_text("No connection to the server. Reconnecting.")
     expect(panel.locator("[data-pool=linux]")).to_contain_text("linux-1")
     expect(panel.locator("[data-action=stop]")).to_have_attribute("aria-disabled", "true")
+    assert axe.problems(page, PANEL) == []
     picture_of(panel, "panel-server-gone")
 
     server.picture = STATES["off"][0]

@@ -10,7 +10,7 @@ from tests.story.conftest import RESULTS
 
 pytestmark = pytest.mark.browser
 
-SHIFTED = {">": "Period", "S": "KeyS"}
+SHIFTED = {">": "Period", "S": "KeyS", "|": "Backslash"}
 
 
 def type_into_guest(page, text):

@@ -6,6 +6,8 @@ import { refusalSentence } from '../wording';
 
 export interface IConsoleBarProps {
   readonly status: ConsoleStatus;
+  /** The name of the VM that the console is of. */
+  readonly vm: string;
   readonly trans: TranslationBundle;
   readonly onCtrlAltDel: () => void;
   readonly onReconnect: () => void;
@@ -13,7 +15,7 @@ export interface IConsoleBarProps {
 
 /** Above a console: what the connection does, and the two things to do about it. */
 export function ConsoleBar(props: IConsoleBarProps): JSX.Element {
-  const { status, trans } = props;
+  const { status, vm, trans } = props;
   const isConnected = status.state === 'connected';
   return (
     <div className="jp-VmPool-ConsoleBar" title={leaveHint(trans)}>
@@ -25,8 +27,9 @@ export function ConsoleBar(props: IConsoleBarProps): JSX.Element {
         type="button"
         className="jp-VmPool-Button"
         data-action="ctrl-alt-del"
-        aria-label={trans.__('Ctrl-Alt-Del')}
+        aria-label={trans.__('Ctrl-Alt-Del to %1', vm)}
         title={trans.__('Send Ctrl-Alt-Del to the virtual machine')}
+        aria-description={isConnected ? undefined : trans.__('The console is not connected.')}
         aria-disabled={!isConnected}
         onClick={() => isConnected && props.onCtrlAltDel()}
       >
@@ -37,7 +40,7 @@ export function ConsoleBar(props: IConsoleBarProps): JSX.Element {
         type="button"
         className="jp-VmPool-Button"
         data-action="reconnect"
-        aria-label={trans.__('Reconnect')}
+        aria-label={trans.__('Reconnect %1', vm)}
         title={trans.__('Close the connection and open a new one')}
         onClick={props.onReconnect}
       >
@@ -49,7 +52,7 @@ export function ConsoleBar(props: IConsoleBarProps): JSX.Element {
 }
 
 /** The way out of the console for keyboards. */
-function leaveHint(trans: TranslationBundle): string {
+export function leaveHint(trans: TranslationBundle): string {
   return trans.__('Leave the console with Ctrl+Shift+Escape or Ctrl+F6');
 }
 

@@ -1,5 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import type { IVmPools } from '../tokens';
 import { PoolPanel } from './PoolPanel';
@@ -10,6 +11,7 @@ export class PanelWidget extends ReactWidget {
   constructor(private readonly _options: PanelWidget.IOptions) {
     super();
     this.addClass('jp-VmPool');
+    this.node.tabIndex = -1;
     _options.pools.changed.connect(this._onChanged, this);
   }
 
@@ -27,6 +29,14 @@ export class PanelWidget extends ReactWidget {
       language,
       onAction
     });
+  }
+
+  /** Whoever opens the panel goes on in it, with Tab to its first button. */
+  protected override onActivateRequest(msg: Message): void {
+    super.onActivateRequest(msg);
+    if (!this.node.contains(document.activeElement)) {
+      this.node.focus();
+    }
   }
 
   private _onChanged(): void {

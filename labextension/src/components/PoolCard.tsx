@@ -15,7 +15,7 @@ export function PoolCard(props: ICardProps & { readonly pool: PoolView }): JSX.E
   const { pool, trans } = props;
   const { vm, why } = pool;
   const titleId = React.useId();
-  const keptFocus = useKeptFocus(vm !== null);
+  const keptFocus = useKeptFocus<HTMLLIElement>('button');
   const actions = { ...props, target: { pool: pool.name }, vm, why };
   return (
     <li

@@ -5,6 +5,7 @@ import type { Notice, OwnVmView, PoolAction, PoolView, Problem } from '../api/ty
 import type { Availability } from '../tokens';
 import { Announcer } from './Announcer';
 import { isStale, Notices, ProblemBanner, ReconnectingBanner } from './Banners';
+import { useKeptFocus } from './focus';
 import { EmptyNote, LoadingNote, UnsupportedNote } from './Notes';
 import { OwnVmCard } from './OwnVmCard';
 import { PoolCard } from './PoolCard';
@@ -27,15 +28,19 @@ export interface IPoolPanelProps {
 export function PoolPanel(props: IPoolPanelProps): JSX.Element {
   const { availability, connected, notices, problem, trans, language } = props;
   const isReady = availability === 'ready';
+  const keptFocus = useKeptFocus<HTMLDivElement>('h2');
   return (
     <div
+      {...keptFocus}
       className="jp-VmPool-Panel"
       data-availability={availability}
       data-connected={connected}
       data-stale={problem !== null && isStale(problem)}
       aria-busy={availability === 'loading'}
     >
-      <h2 className="jp-VmPool-Title">{trans.__('Virtual machines')}</h2>
+      <h2 className="jp-VmPool-Title" tabIndex={-1}>
+        {trans.__('Virtual machines')}
+      </h2>
       <div role="status" className="jp-VmPool-Banners">
         {!connected && <ReconnectingBanner isKnown={isReady} trans={trans} />}
         {problem && !isLoading(props) && (

@@ -23,10 +23,15 @@ export interface IVmActionsProps {
 /** The row of icon buttons below a VM. */
 export function VmActions(props: IVmActionsProps): JSX.Element {
   const { target, vm, trans } = props;
+  const [isHintShown, setHintShown] = React.useState(true);
   return (
     <div
       className="jp-VmPool-Actions"
       role="group"
+      data-hints={isHintShown ? 'shown' : 'dismissed'}
+      // The hint of the focused button may cover what stands below.
+      onKeyDown={event => event.key === 'Escape' && setHintShown(false)}
+      onBlur={() => setHintShown(true)}
       aria-label={trans.__('Actions for %1', vm?.name ?? nameOf(target))}
     >
       {actionsOf(target).map(action => (

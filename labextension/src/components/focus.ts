@@ -1,20 +1,20 @@
 import * as React from 'react';
 
-export interface IKeptFocus {
-  readonly ref: React.RefObject<HTMLLIElement>;
+export interface IKeptFocus<T extends HTMLElement> {
+  readonly ref: React.RefObject<T>;
   readonly onFocus: () => void;
   readonly onBlur: () => void;
 }
 
-/** Keeps the focus in the card when the button that had it goes, since the layout is another. */
-export function useKeptFocus(layout: unknown): IKeptFocus {
-  const ref = React.useRef<HTMLLIElement>(null);
+/** Keeps the focus inside when what had it goes: on the page itself keyboards would begin all over again. */
+export function useKeptFocus<T extends HTMLElement>(successor: string): IKeptFocus<T> {
+  const ref = React.useRef<T>(null);
   const hadFocus = React.useRef(false);
   React.useLayoutEffect(() => {
-    if (hadFocus.current && !ref.current?.contains(document.activeElement)) {
-      ref.current?.querySelector('button')?.focus();
+    if (hadFocus.current && document.activeElement === document.body) {
+      ref.current?.querySelector<HTMLElement>(successor)?.focus();
     }
-  }, [layout]);
+  });
   return {
     ref,
     onFocus: () => void (hadFocus.current = true),

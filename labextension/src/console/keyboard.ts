@@ -26,6 +26,8 @@ export function onLeaveKeys(node: HTMLElement, leave: () => void): IDisposable {
   const options = { capture: true, signal: listening.signal };
   node.addEventListener('keydown', onKeyDown, options);
   node.addEventListener('keyup', onKeyUp, options);
+  // Left otherwise, as by a key of the system: the next key is no answer to that.
+  node.addEventListener('focusout', () => (isLeaving = false), options);
   return {
     get isDisposed() {
       return listening.signal.aborted;

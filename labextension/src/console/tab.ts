@@ -30,7 +30,8 @@ export class ConsoleTab extends MainAreaWidget<ConsoleWidget> {
     super({ content, toolbar, translator });
     this._tickets = tickets;
     this.id = `vmpool-console-${keyOf(target)}`;
-    toolbar.addItem('console', barOf(connection, trans));
+    toolbar.addItem('console', barOf(content, trans));
+    toolbar.node.setAttribute('aria-label', trans.__('Console toolbar'));
   }
 
   /** The person asked for this console, and agreed to take it over if somebody else has it. */
@@ -64,13 +65,15 @@ export namespace ConsoleTab {
   }
 }
 
-function barOf(connection: ConsoleConnection, trans: ReturnType<ITranslator['load']>): ReactWidget {
+function barOf(content: ConsoleWidget, trans: ReturnType<ITranslator['load']>): ReactWidget {
+  const { connection } = content;
   const bar = ReactWidget.create(
     React.createElement(UseSignal, {
       signal: connection.statusChanged,
       children: () =>
         React.createElement(ConsoleBar, {
           status: connection.status,
+          vm: content.vm,
           trans,
           onCtrlAltDel: () => connection.display?.sendCtrlAltDel(),
           onReconnect: () => connection.reconnect()

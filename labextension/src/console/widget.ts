@@ -1,9 +1,10 @@
+import { DOMUtils } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Widget } from '@lumino/widgets';
 import type { Target } from '../api/target';
 import { nameOf } from '../api/target';
-import { consoleSentence } from '../components/ConsoleBar';
+import { consoleSentence, leaveHint } from '../components/ConsoleBar';
 import { machineIcon } from '../icons';
 import type { IVmPools } from '../tokens';
 import type { ConsoleConnection } from './connection';
@@ -20,7 +21,10 @@ export class ConsoleWidget extends Widget {
     this.title.icon = machineIcon;
     this._screen.className = 'jp-VmPool-Screen';
     this._curtain.className = 'jp-VmPool-Curtain';
-    this.node.append(this._screen, this._curtain);
+    this._hint.className = 'jp-VmPool-Hidden';
+    this._hint.id = DOMUtils.createDomID();
+    this._hint.textContent = leaveHint(_options.trans);
+    this.node.append(this._screen, this._curtain, this._hint);
     connection.statusChanged.connect(this._show, this);
     pools.changed.connect(this._onPoolsChanged, this);
     this._leaveKeys = onLeaveKeys(this.node, () => _options.onLeave());
@@ -35,6 +39,12 @@ export class ConsoleWidget extends Widget {
 
   get target(): Target {
     return this._options.target;
+  }
+
+  /** The name of the VM, as far as it is known. */
+  get vm(): string {
+    const { pools } = this._options;
+    return this.connection.vm ?? pools.vm(this.target)?.name ?? nameOf(this.target);
   }
 
   /** What the display draws into. */
@@ -81,28 +91,45 @@ export class ConsoleWidget extends Widget {
 
   private _show(): void {
     const { status } = this.connection;
-    const { pools, trans } = this._options;
-    const vm = this.connection.vm ?? pools.vm(this.target)?.name ?? nameOf(this.target);
-    this.title.label = vm;
-    this.title.caption = captionOf(vm, this.target, trans);
+    const { trans } = this._options;
+    this.title.label = this.vm;
+    this.title.caption = captionOf(this.vm, this.target, trans);
     this.node.setAttribute('aria-label', this.title.caption);
-    this.node.dataset.vm = vm;
+    this.node.dataset.vm = this.vm;
     this.node.dataset.consoleState = status.state;
     this._curtain.textContent = consoleSentence(status, trans);
-    this._takeFocus(status.state === 'connected');
+    this._describeDisplay();
+    this._passFocus(status.state === 'connected');
   }
 
-  /** Once connected, keys go to the guest, if the person has not gone elsewhere meanwhile. */
-  private _takeFocus(isConnected: boolean): void {
-    const isNews = isConnected && !this._wasConnected;
+  /** What the display draws on has no name of its own, and Tab would pass it by. */
+  private _describeDisplay(): void {
+    const canvas = this._screen.querySelector('canvas');
+    if (canvas) {
+      canvas.tabIndex = 0;
+      // Screen readers, too, leave all keys to the guest.
+      canvas.setAttribute('role', 'application');
+      canvas.setAttribute('aria-label', this._options.trans.__('Screen of %1', this.vm));
+      canvas.setAttribute('aria-describedby', this._hint.id);
+    }
+  }
+
+  /** Once connected, keys go to the guest, if the person has not gone elsewhere meanwhile; and stay here at a loss. */
+  private _passFocus(isConnected: boolean): void {
+    const isNews = isConnected !== this._wasConnected;
     this._wasConnected = isConnected;
-    if (isNews && document.activeElement === this.node) {
+    if (isNews && isConnected && document.activeElement === this.node) {
       this.connection.display?.focus();
+    }
+    // Before the display takes its canvas away, and the focus with it.
+    if (isNews && !isConnected && this._screen.contains(document.activeElement)) {
+      this.node.focus();
     }
   }
 
   private readonly _screen = document.createElement('div');
   private readonly _curtain = document.createElement('p');
+  private readonly _hint = document.createElement('p');
   private readonly _leaveKeys: IDisposable;
   private _wasAvailable: boolean;
   private _wasOnline: boolean;

@@ -23,7 +23,8 @@ afterEach(() => act(() => root.unmount()));
 
 function show(status: ConsoleStatus): void {
   const trans = nullTranslator.load('vmpool_ext');
-  act(() => root.render(<ConsoleBar {...{ status, trans, onCtrlAltDel, onReconnect }} />));
+  const vm = 'demo-1';
+  act(() => root.render(<ConsoleBar {...{ status, vm, trans, onCtrlAltDel, onReconnect }} />));
 }
 
 function click(name: string): void {
@@ -53,18 +54,28 @@ describe('The bar above a console', () => {
 
   it('sends Ctrl-Alt-Del only where somebody gets it', () => {
     show({ state: 'connecting' });
-    click('Ctrl-Alt-Del');
+    click('Ctrl-Alt-Del to demo-1');
     expect(onCtrlAltDel).not.toHaveBeenCalled();
 
     show({ state: 'connected' });
-    click('Ctrl-Alt-Del');
+    click('Ctrl-Alt-Del to demo-1');
     expect(onCtrlAltDel).toHaveBeenCalledTimes(1);
+  });
+
+  it('says why it sends none', () => {
+    const find = () => node.querySelector('[data-action="ctrl-alt-del"]');
+
+    show({ state: 'connecting' });
+    expect(find()?.getAttribute('aria-description')).toContain('not connected');
+
+    show({ state: 'connected' });
+    expect(find()?.hasAttribute('aria-description')).toBe(false);
   });
 
   it('offers to reconnect in every state', () => {
     show({ state: 'closed', ending: { kind: 'taken' } });
 
-    click('Reconnect');
+    click('Reconnect demo-1');
 
     expect(onReconnect).toHaveBeenCalledTimes(1);
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { act } from 'react';
 import type { Reason, VmState } from '../../api/types';
 import { aPool, aVm } from '../builders';
 import { button, click, find, isBefore, node, onAction, show, showPool } from './rendered';
@@ -86,6 +87,42 @@ describe('A card that gets a VM', () => {
     showPool({ vm: aVm({ state: 'starting' }) });
 
     expect(document.activeElement).toBe(document.body);
+  });
+});
+
+describe('A card that goes', () => {
+  it('leaves the focus to the title of the panel, not to the page', () => {
+    show({ pools: [aPool({ name: 'a' }), aPool({ name: 'b' })] });
+    find('[data-pool="b"] button').focus();
+
+    show({ pools: [aPool({ name: 'a' })] });
+
+    expect(document.activeElement).toBe(find('h2'));
+  });
+
+  it('moves no focus that another card has', () => {
+    show({ pools: [aPool({ name: 'a' }), aPool({ name: 'b' })] });
+    find('[data-pool="a"] button').focus();
+
+    show({ pools: [aPool({ name: 'a' })] });
+
+    expect(document.activeElement).toBe(find('[data-pool="a"] button'));
+  });
+});
+
+describe('The hint of an action', () => {
+  it('goes by Escape, and comes again with the next focus', () => {
+    showPool({ vm: aVm() });
+    const hints = () => find('.jp-VmPool-Actions').dataset.hints;
+    act(() => button('stop').focus());
+    expect(hints()).toBe('shown');
+
+    const escape = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+    act(() => void button('stop').dispatchEvent(escape));
+    expect(hints()).toBe('dismissed');
+
+    act(() => button('reset').focus());
+    expect(hints()).toBe('shown');
   });
 });
 

@@ -17,6 +17,7 @@ const DEMO = { pool: 'demo' };
 let pools: FakePools;
 let widget: ConsoleWidget;
 let display: IDisplay & IDisplayEvents;
+let canvas: HTMLCanvasElement;
 let onLeave: jest.Mock<() => void>;
 
 beforeEach(() => {
@@ -45,7 +46,10 @@ function aConnection(): ConsoleConnection {
     askForTicket: () => pools.openConsole(DEMO),
     loadDisplay: () =>
       Promise.resolve((_access, events) => {
-        display = { focus: jest.fn(), sendCtrlAltDel: jest.fn(), dispose: jest.fn(), ...events };
+        canvas = document.createElement('canvas');
+        widget.screen.append(canvas);
+        const focus = jest.fn(() => canvas.focus());
+        display = { focus, sendCtrlAltDel: jest.fn(), dispose: jest.fn(), ...events };
         return display;
       }),
     backoff: new Backoff(() => 1)
@@ -163,6 +167,56 @@ describe('The tab of a console', () => {
 
     expect(isPassedOn).toBe(false);
     expect(onLeave).toHaveBeenCalledTimes(1);
+  });
+
+  it('forgets the way out when the focus goes otherwise between the keys', async () => {
+    press('keydown', { key: 'Escape', ctrlKey: true, shiftKey: true });
+    widget.screen.dispatchEvent(new FocusEvent('focusout', { bubbles: true }));
+
+    press('keyup', { key: 'a' });
+    await settled();
+
+    expect(onLeave).not.toHaveBeenCalled();
+  });
+
+  it('gives its screen a name, a place in the order of Tab, and the way out as its description', async () => {
+    await connected();
+
+    const described = canvas.getAttribute('aria-describedby') ?? '';
+    expect(canvas.getAttribute('aria-label')).toBe('Screen of demo-1');
+    expect(canvas.getAttribute('role')).toBe('application');
+    expect(canvas.tabIndex).toBe(0);
+    expect(document.getElementById(described)?.textContent).toContain('Ctrl+Shift+Escape');
+  });
+
+  it('gives the keys to the guest once connected, where it had been waited for', async () => {
+    widget.node.tabIndex = -1;
+    widget.node.focus();
+
+    await connected();
+
+    expect(document.activeElement).toBe(canvas);
+  });
+
+  it('takes no focus from elsewhere', async () => {
+    await connected();
+
+    expect(document.activeElement).toBe(document.body);
+  });
+
+  it('keeps the focus at a loss, and gives it back to the guest after', async () => {
+    widget.node.tabIndex = -1;
+    await connected();
+    canvas.focus();
+
+    display.onClosed(1006);
+    expect(document.activeElement).toBe(widget.node);
+
+    canvas.remove();
+    jest.advanceTimersByTime(1000);
+    await settled();
+    display.onConnected();
+    expect(document.activeElement).toBe(canvas);
   });
 
   it('leaves all other keys to the guest', async () => {
