@@ -45,6 +45,7 @@ def _of_hub(environ: Mapping[str, str], ca_file: str | None) -> Server | None:
         environ.get("VMPOOL_TOKEN") or token,
         ca_file=ca_file or environ.get("JUPYTERHUB_SSL_CLIENT_CA") or None,
         certificate=(files[0], files[1]) if all(files) else None,
+        found=True,
     )
 
 
@@ -81,12 +82,12 @@ def _from_file(info: Mapping[str, Any], environ: Mapping[str, str], ca_file: str
     if not token and info.get("password"):
         message = (
             f"The Jupyter server {info['url']} lets in by a password only, which a notebook has not. "
-            "Start it with a token too, in the environment variable JUPYTER_TOKEN, and set VMPOOL_TOKEN to the same."
+            "Start it with a token too, in the environment variable JUPYTER_TOKEN: it is found by itself then."
         )
         raise NoServer(NoServer.kind, message)
     if info.get("sock"):
-        return Server(f"http://localhost{info['base_url']}", token, socket=info["sock"])
-    return Server(_url(info), token, ca_file=ca_file)
+        return Server(f"http://localhost{info['base_url']}", token, socket=info["sock"], found=True)
+    return Server(_url(info), token, ca_file=ca_file, found=True)
 
 
 def _url(info: Mapping[str, Any]) -> str:

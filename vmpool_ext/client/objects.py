@@ -6,6 +6,7 @@ import os
 from dataclasses import fields
 
 from vmpool_ext.client.drawing import line, pool_cells, table, vm_cells
+from vmpool_ext.client.errors import NoServer
 from vmpool_ext.client.finding import find_server
 from vmpool_ext.client.server import Server, named_server
 from vmpool_ext.client.views import PoolFacts, VmFacts
@@ -62,6 +63,10 @@ def meant_server(url: str | None, token: str | None, ca_file: str | None) -> Ser
 
     A token out of the environment is not sent to a server that is not named there.
     """
-    if url is not None:
-        return named_server(url, token, ca_file)
-    return find_server({**os.environ, **({"VMPOOL_TOKEN": token} if token else {})}, ca_file)
+    try:
+        if url is not None:
+            return named_server(url, token, ca_file)
+        return find_server({**os.environ, **({"VMPOOL_TOKEN": token} if token else {})}, ca_file)
+    except NoServer as error:
+        # Without the frames that hold what was looked through: some tracebacks show the values in them.
+        raise error.with_traceback(None) from None

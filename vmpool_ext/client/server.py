@@ -6,7 +6,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from vmpool_ext.client.errors import NoServer
 
@@ -26,6 +26,8 @@ class Server:
     """Certificates to trust for it, in place of the system's."""
     certificate: tuple[str, str] | None = None
     """What we are known to it by, where it asks: the files of certificate and key."""
+    found: bool = False
+    """Whether it was found on this machine, rather than named."""
 
     def __post_init__(self) -> None:
         """Refuse a token that no header can carry, without repeating it as the HTTP library would."""
@@ -43,7 +45,7 @@ class Server:
     @property
     def local(self) -> bool:
         """Whether it is on this machine, where no proxy has business."""
-        return self.socket is not None or is_loopback(urlsplit(self.url).hostname or "")
+        return self.found or is_loopback(urlsplit(self.url).hostname or "")
 
     def trust(self) -> ssl.SSLContext:
         """Give what its certificate is checked by; `SSL_CERT_FILE` is OpenSSL's own word for the system's."""
@@ -59,8 +61,8 @@ class Server:
 
 def named_server(url: str, token: str | None = None, ca_file: str | None = None) -> Server:
     """Read an address as a person gives it: copied from a browser or from Jupyter's log, a token in its query too."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _parts(url.strip())
+    if parts is None:
         message = (
             "The address of a Jupyter server begins with http:// or https:// and a host. Give the one in your browser."
         )
@@ -80,3 +82,13 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _parts(url: str) -> SplitResult | None:
+    """Give the parts of an address, or None where it is none of a server."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if usable else None

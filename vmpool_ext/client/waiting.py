@@ -107,7 +107,7 @@ def is_settled(vm: VmFacts) -> bool:
         raise _told(LoginFailed, vm, "could not log you in", "It is tried again every minute; else reset it.")
     if vm.state == "running" and console_refusal(vm) in _GET_BY:
         if is_silent(vm):
-            raise _told(BootTimeout, vm, "cannot log you in", "Look at its console as an administrator, or reset it.")
+            raise _told(BootTimeout, vm, "cannot log you in", "Reset it, or tell the administrator.")
         return False
     return vm.state not in ("starting", "stopping")
 

@@ -50,8 +50,12 @@ class JupyterServer:
                  *options],
                 env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+
+    def begin(self):
+        """Wait until it answers."""
         until(lambda: self._answers() or self._process.poll() is not None)
-        assert self._process.poll() is None, (home / "log").read_text()
+        assert self._process.poll() is None, (self.home / "log").read_text()
+        return self
 
     def _answers(self):
         with suppress(OSError, ValueError, httpx.HTTPError):
@@ -144,7 +148,7 @@ def a_server():
         # Its path is short enough for a socket.
         home = Path(tempfile.mkdtemp(prefix="vmp-"))
         started.append(JupyterServer(home, *(options or PORT)))
-        return started[-1]
+        return started[-1].begin()
 
     yield start
     for server in started:

@@ -57,8 +57,27 @@ def a_body(status, text, **headers):
 
 
 def all_that_is_told(error):
-    """What a notebook shows of an error, and what is behind it."""
-    return "".join(traceback.format_exception(error)) + repr(error) + repr(pickle.dumps(error))
+    """What a notebook shows of an error and of what is behind it, also where it shows the values of all variables."""
+    told = "".join(traceback.format_exception(error)) + repr(error) + repr(pickle.dumps(error))
+    while error:
+        told += "".join(map(shown, variables_of_ours(error)))
+        error = error.__cause__ or error.__context__
+    return told
+
+
+def shown(value):
+    """As by those who show values in tracebacks: one that is half made cannot be."""
+    try:
+        return repr(value)
+    except AttributeError:
+        return repr(vars(value))
+
+
+def variables_of_ours(error):
+    """Not those of the test, which knows the token."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename != __file__:
+            yield from frame.f_locals.values()
 
 
 async def test_a_code_that_nobody_knows_comes_all_the_same(face, do):
@@ -153,6 +172,17 @@ async def test_a_server_without_vm_pools_is_told(face, do, url, token):
         await do(face.client(f"{url}elsewhere/", token).pools)
 
 
+async def test_of_the_servers_that_were_looked_through_no_token_is_told(face, a_runtime_file):
+    """Where none of them could be meant."""
+    a_runtime_file(token=SECRET)
+    a_runtime_file(1, token=SECRET, url="http://localhost:9999/")
+
+    with pytest.raises(NoServer, match="Several") as caught:
+        face.client()
+
+    assert SECRET not in all_that_is_told(caught.value)
+
+
 async def test_no_token_follows_a_redirection(face, do):
     """Who sends callers elsewhere could have it sent to themselves."""
     async with somebody_else(a_body(200, "{}")) as (elsewhere, asked):  # noqa: SIM117  # one answers for the other
@@ -203,13 +233,38 @@ async def test_a_certificate_of_ones_own_is_trusted_where_it_is_named(face, do, 
         assert len(await do(client.pools)) == 0
 
 
+@pytest.fixture
+def internal_ssl(authority, certified, tmp_path, monkeypatch):
+    """What a hub with internal SSL gives to each server that it starts; who asks a server must show their own."""
+    authority.configure_trust(certified)
+    certified.verify_mode = ssl.CERT_REQUIRED
+    shown = authority.issue_cert("ann")
+    files = {"KEYFILE": shown.private_key_pem, "CERTFILE": shown.cert_chain_pems[0], "CLIENT_CA": authority.cert_pem}
+    for name, content in files.items():
+        content.write_to_path(tmp_path / name)
+        monkeypatch.setenv(f"JUPYTERHUB_SSL_{name}", str(tmp_path / name))
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", SECRET)
+    return certified
+
+
+async def test_under_a_hub_with_certificates_of_its_own_both_sides_show_theirs(face, do, internal_ssl, monkeypatch):
+    """Nothing has to be set."""
+    async with somebody_else(a_body(200, '{"pools": []}'), ssl_options=internal_ssl) as (url, asked):
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_URL", f"{url}user/ann/")
+
+        assert len(await do(face.client().pools)) == 0
+
+    assert (asked[0].path, asked[0].headers["Authorization"]) == ("/user/ann/vmpool/api/v1/pools", f"token {SECRET}")
+
+
 async def test_a_certificate_that_nobody_trusts_is_told_with_what_to_do(face, do, certified):
     """The token is not sent."""
     async with somebody_else(a_body(200, '{"pools": []}'), ssl_options=certified) as (url, asked):
-        with pytest.raises(Unreachable, match=r"not trusted.*ca_file"):
+        with pytest.raises(Unreachable, match=r"not trusted.*ca_file") as caught:
             await do(face.client(url, SECRET).pools)
 
     assert asked == []
+    assert SECRET not in all_that_is_told(caught.value)
 
 
 async def test_a_server_that_is_away_for_a_moment_costs_no_waiting_its_vm(client_by, do, called, backend, phases):
