@@ -23,7 +23,8 @@ def or_unreachable(server: Server) -> Iterator[None]:
     """Say in our words why a server was not reached."""
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # OSError: older versions of the library let out what the TLS handshake raises.
         raise Unreachable(Unreachable.kind, _why_not_reached(server, error)) from error
 
 
