@@ -150,6 +150,12 @@ MUTANTS = (
         "    if not why_never_logged_in(vm, pools):\n        return None\n",
     ),
     Mutant(
+        "a guest without an agent is waited for",
+        "domain/login.py",
+        "and vm.booted.reason == BOOT_TIMEOUT",
+        "and vm.booted.reason != BOOT_TIMEOUT",
+    ),
+    Mutant(
         "the agent ends a session that it did not begin",
         "domain/duties.py",
         "vm.logged_in_user is not None and vm.logged_in_user == vm.session_user",
