@@ -65,8 +65,7 @@ def why_no_number(home: os.stat_result) -> str:
         return "is not a directory"
     if home.st_gid < FIRST_NUMBER or not is_person(home.st_gid):
         return f"has the group {home.st_gid}, which is no user's number: those begin at {FIRST_NUMBER}"
-    # Another owner could have handed it to any group that they are in.
-    if home.st_uid not in (0, home.st_gid):
+    if home.st_uid not in (0, home.st_gid):  # who could have handed it to any group that they are in
         return f"belongs to {home.st_uid}, which is neither root nor the number of its group, {home.st_gid}"
     return ""
 
@@ -303,6 +302,7 @@ def show(user: str, *how: str) -> None:
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(path, link)
     run("systemctl", "daemon-reload")
+    with_luck(run, "systemctl", "reset-failed", unit)  # for one that was started too often in vain
     return run("systemctl", *how, unit)
 
 

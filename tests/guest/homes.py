@@ -16,6 +16,7 @@ class Homes:
 
     def __init__(self, folder):
         self.folder = folder
+        self._note(".", uid=0, gid=0, mode=stat.S_IFDIR | 0o755)
 
     def lay(self, name, kind=stat.S_IFDIR, owner=0, group=1100, permissions=0o770):
         """Make something of the given kind, owner and group."""
@@ -24,8 +25,7 @@ class Homes:
             path.mkdir()
         else:
             path.write_text("elsewhere")
-        for attribute, value in (("uid", owner), ("gid", group), ("mode", kind | permissions)):
-            os.setxattr(path, f"user.virtfs.{attribute}", struct.pack("<I", value))
+        self._note(name, uid=owner, gid=group, mode=kind | permissions)
         return path
 
     def owner(self, name):
@@ -63,13 +63,17 @@ class Homes:
         return (self.folder / name / file).read_text()
 
     def set_group(self, name, group):
-        os.setxattr(self.folder / name, "user.virtfs.gid", struct.pack("<I", group))
+        self._note(name, gid=group)
 
-    def set_permissions(self, name, mode):
-        os.setxattr(self.folder / name, "user.virtfs.mode", struct.pack("<I", mode))
+    def set_permissions(self, name, permissions):
+        self._note(name, mode=stat.S_IFDIR | permissions)
 
     def names(self):
         return {path.name for path in self.folder.iterdir()}
 
     def _attribute(self, name, attribute):
         return struct.unpack("<I", os.getxattr(self.folder / name, f"user.virtfs.{attribute}"))[0]
+
+    def _note(self, name, **attributes):
+        for attribute, value in attributes.items():
+            os.setxattr(self.folder / name, f"user.virtfs.{attribute}", struct.pack("<I", value))

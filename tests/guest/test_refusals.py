@@ -60,11 +60,11 @@ def test_an_account_whose_home_says_another_number_by_now_is_refused(nobody, hom
 
 def test_where_others_may_write_among_the_homes_no_home_is_believed(nobody, homes):
     homes.lay("fred", group=1320)
-    homes.set_permissions(".", stat.S_IFDIR | 0o777)
+    homes.set_permissions(".", 0o777)
 
     assert nobody.tell("login fred").startswith("451 Others than root may write to /home")
 
-    homes.set_permissions(".", stat.S_IFDIR | 0o755)
+    homes.set_permissions(".", 0o755)
     assert nobody.tell("login fred").startswith("201 ")
 
 
