@@ -23,8 +23,8 @@ def lab(serving, clock):
     """A broker on a pool of two VMs with one home, and its backend."""
 
     @asynccontextmanager
-    async def lab():
-        async with serving() as backend:
+    async def lab(**traits):
+        async with serving(**traits) as backend:
             pool = a_pool_resource(permissions=GRANTS, loginOnAssignment=True)
             pool["metadata"]["annotations"] = {HOME_ANNOTATION: "lab"}
             await backend.apply(pool)
@@ -63,6 +63,11 @@ async def test_what_a_user_wrote_in_one_vm_is_theirs_in_the_other(lab, home):
         await says(home, "kept", second)
 
 
+def _lay_a_file(path):
+    path.parent.mkdir(parents=True)
+    path.write_text("not a home")
+
+
 def _number(folder):
     """Tell the group that guests see: on the host all belongs to one account."""
     return int.from_bytes(os.getxattr(folder, "user.virtfs.gid"), "little")
@@ -75,3 +80,30 @@ async def test_two_who_are_new_at_the_same_moment_are_two(lab, home):
         assert set(vms) == {"vm-1", "vm-2"}
         numbers = {name: _number(home / "state" / "homes" / "lab" / name) for name in ("ann", "bob")}
         assert sorted(numbers.values()) == [1100, 1101]
+
+
+async def test_a_session_goes_on_when_the_server_comes_back(lab, home):
+    """Our agent ends none when its line is closed: it greets the next server, and has the user still."""
+    async with lab(vms_live_on=True) as (broker, backend):
+        vm = await at_work(broker, ANN)
+        await type_into(backend, vm, "mkdir here\ncd here\necho begun > /dev/ttyS0\n")
+        await says(home, "begun", vm)
+
+    async with lab() as (broker, backend):
+        assert await at_work(broker, ANN) == vm
+        await type_into(backend, vm, "pwd > /dev/ttyS0\n")
+        await says(home, "/home/ann/here", vm)
+
+
+async def test_a_home_that_says_no_number_is_told_in_the_agents_words(lab, home):
+    async with lab() as (broker, _):
+        await asyncio.to_thread(_lay_a_file, home / "state" / "homes" / "lab" / "ann")
+
+        async with asyncio.timeout(PATIENCE), aclosing(broker.watch(ANN)) as pictures:
+            await broker.start(ANN, "demo")
+            pool = await anext(
+                picture.pools[0] async for picture in pictures if (vm := picture.pools[0].vm) and vm.fault
+            )
+
+        assert (pool.vm.fault.code, pool.why["console"].code) == ("login-failed", "login-failed")
+        assert pool.vm.fault.message.startswith("451 /home/ann is not a directory")
