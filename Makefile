@@ -18,7 +18,7 @@ PYTEST := $(BIN)/python -m pytest
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make run        open JupyterLab with a demo pool of real QEMU VMs"
+	@echo "make run        open JupyterLab with demo pools of real QEMU VMs"
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"

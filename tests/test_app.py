@@ -26,19 +26,27 @@ def test_it_says_what_it_can_do(arguments):
     assert "demo" in shown.stdout
 
 
-def test_the_demo_pool_is_one_that_can_be_served():
-    pool = next(pool_from_resource(each, 1) for each in demo_definitions() if each["kind"] == "VmPool")
-
-    assert pool.misconfigured is None
-    assert permissions_for(User(USER), pool.grants) == EVERY_PERMISSION
-    assert permissions_for(User("somebody"), pool.grants) == frozenset()
+def of_the_demo(kind, read):
+    return [read(each, 1) for each in demo_definitions() if each["kind"] == kind]
 
 
-def test_the_demo_vms_are_in_the_demo_pool():
-    vms = [vm_from_resource(each, 1) for each in demo_definitions() if each["kind"] == "VirtualMachine"]
+def test_the_demo_pools_are_such_as_can_be_served():
+    for pool in of_the_demo("VmPool", pool_from_resource):
+        assert pool.misconfigured is None
+        assert permissions_for(User(USER), pool.grants) == EVERY_PERMISSION
+        assert permissions_for(User("somebody"), pool.grants) == frozenset()
 
-    assert len(vms) >= 2
-    assert all(vm.pools == {"demo"} and not vm.grants for vm in vms)
+
+def test_the_demo_shows_pools_that_log_in_and_pools_that_do_not():
+    assert {pool.login_on_assignment for pool in of_the_demo("VmPool", pool_from_resource)} == {False, True}
+
+
+def test_each_demo_pool_has_vms_that_stand_in_for_one_another():
+    vms = of_the_demo("VirtualMachine", vm_from_resource)
+
+    for pool in of_the_demo("VmPool", pool_from_resource):
+        assert len([vm for vm in vms if vm.pools == {pool.name}]) >= 2
+    assert not any(vm.grants for vm in vms)
 
 
 def test_where_the_guest_cannot_be_built_it_says_why_and_ends(tmp_path):

@@ -70,6 +70,30 @@ def test_a_person_gets_a_vm_works_in_it_and_gives_it_back(lab, page):
     assert lab.ask("pools/demo")["vm"] is None
 
 
+def test_a_person_is_logged_in_to_a_workplace_and_at_home_there(lab, page):
+    page.locator("[data-id=vmpool-panel]").click()
+    card = page.locator("[data-pool=workplace]")
+    expect(card).to_contain_text("2 of 2 free")
+
+    card.locator("[data-action=start]").click()
+    expect(card).to_contain_text("Logged in as demo")
+
+    card.locator("[data-action=console]").click()
+    console = page.locator("[data-vm=workplace-1]")
+    expect(console).to_have_attribute("data-console-state", "connected")
+    console.locator("canvas").click()
+    for command in ("echo kept > note", "ls -l", "pwd > /dev/ttyS0"):
+        type_into_guest(page, command)
+    lab.until(lambda: "/home/demo" in lab.serial())
+    RESULTS.mkdir(exist_ok=True)
+    page.screenshot(path=RESULTS / "workplace.png")
+
+    card.locator("[data-action=release]").click()
+    confirm(page, "Give back")
+    expect(card).to_contain_text("2 of 2 free")
+    assert lab.ask("pools/workplace")["vm"] is None
+
+
 def test_what_a_notebook_does_is_seen_in_the_panel_at_once(lab, page):
     page.locator("[data-id=vmpool-panel]").click()
     card = page.locator("[data-pool=demo]")

@@ -26,7 +26,7 @@ class VmPoolApp(JupyterApp):
         "apply": (ApplyApp, "Define pools and VMs, or define them anew, by YAML files."),
         "get": (GetApp, "Show pools and VMs."),
         "delete": (DeleteApp, "Remove pools and VMs."),
-        "demo": (DemoApp, "Build the demo guest, define the demo pool, and open JupyterLab on them."),
+        "demo": (DemoApp, "Build the demo guest, define the demo pools, and open JupyterLab on them."),
     }
 
     def start(self) -> None:

@@ -18,11 +18,11 @@ from vmpool_ext.broker.clock import SystemClock
 from vmpool_ext.domain.errors import BackendUnavailable, VmPoolError
 
 USER = "demo"
-"""Whom the demo pool is for, see guest/demo-pool.yaml."""
+"""Whom the demo pools are for, see guest/demo-pools.yaml."""
 
 
 class DemoApp(JupyterApp):
-    """Build the demo guest, define the demo pool, and open JupyterLab on them."""
+    """Build the demo guest, define the demo pools, and open JupyterLab on them."""
 
     name = "jupyter-vmpool-demo"
     description = __doc__ or ""
@@ -74,8 +74,8 @@ class DemoApp(JupyterApp):
 
 
 def demo_definitions() -> list[dict[str, Any]]:
-    """Give the resources of the demo pool."""
-    text = (files("vmpool_ext") / "guest" / "demo-pool.yaml").read_text(encoding="utf-8")
+    """Give the resources of the demo pools."""
+    text = (files("vmpool_ext") / "guest" / "demo-pools.yaml").read_text(encoding="utf-8")
     return [document for document in yaml.safe_load_all(text) if document]
 
 
