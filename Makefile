@@ -32,7 +32,7 @@ run: $(VENV)/.run-ready
 
 test: $(VENV)/.test-ready check test-js
 	@echo "==> Testing with pytest"
-	@$(PYTEST)
+	@$(PYTEST) --numprocesses 2 --dist loadfile
 
 test-fast: $(VENV)/.dev-ready
 	@$(PYTEST) tests/domain tests/broker tests/web tests/architecture vmpool_ext/domain

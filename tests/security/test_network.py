@@ -27,7 +27,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 exec >/dev/ttyS0 2>&1
-while read -r module; do insmod "$module"; done </lib/modules/order
+cat /lib/modules/order /lib/modules/order-later | while read -r module; do insmod "$module"; done
 echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
 ip link set eth0 up
 udhcpc -n -q -i eth0 -s /usr/lib/demo/lease

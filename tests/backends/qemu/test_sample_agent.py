@@ -13,7 +13,9 @@ from tests.backends.qemu.definitions import a_pool_resource, a_vm_resource
 from tests.backends.qemu.machines import says
 from tests.broker.conftest import following
 from tests.builders import a_user
+from vmpool_ext.backends.qemu.command_line import AGENT
 from vmpool_ext.backends.qemu.guest_image import build, cpio, find_image
+from vmpool_ext.backends.qemu.qmp import Qmp
 
 ANN, BOB = a_user("ann"), a_user("bob")
 GRANTS = [{"user": name, "may": ["*"]} for name in ("ann", "bob")]
@@ -51,7 +53,6 @@ while read -r command name _; do
     esac
 done
 close
-echo "240 Quit"
 """
 
 
@@ -110,6 +111,16 @@ async def test_a_server_that_comes_back_logs_in_again_whom_the_agent_had_logged_
         before = await logged_in(broker, ANN)
         await says(home, "sample: session 1 is of ann", VM)
 
+    await _noticed_by_the_guest(home)
     async with pool() as broker:
         assert await logged_in(broker, ANN) == before, "no restart was needed"
         await says(home, "sample: session 2 is of ann", VM)
+
+
+async def _noticed_by_the_guest(home):
+    """Wait until the agent has let go of its line: a guest may miss a server that hangs up and calls again at once."""
+    monitor = await Qmp.connect(next((home / "run").rglob("qmp.sock")), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
+        while any(line["frontend-open"] for line in await monitor.execute("query-chardev") if line["label"] == AGENT):  # noqa: ASYNC110  # the guest says when
+            await asyncio.sleep(0.01)
+    await monitor.close()
