@@ -79,7 +79,7 @@ STATES = {
         ["On, but not answering", "300 s", "Open its console"],
     ),
     "no agent": (
-        one(failed("boot-timeout", "No sign of the guest agent in 300 s.", booted=False), console="agent-missing"),
+        one(failed("boot-timeout", "No sign of the guest agent in 300 s.", booted=False), start="already-running", console="agent-missing"),
         ["On, but not answering", "300 s", "Nothing in it answers that could log you in"],
     ),
     "exhausted": (
