@@ -300,7 +300,8 @@ def show(user: str, *how: str) -> None:
     if link and not os.path.islink(link):
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(path, link)
-    run("systemctl", "daemon-reload")
+    if path.startswith("/run/systemd/"):  # For it takes seconds.
+        run("systemctl", "daemon-reload")
     with_luck(run, "systemctl", "reset-failed", unit)  # for one that was started too often in vain
     return run("systemctl", *how, unit)
 

@@ -1,4 +1,4 @@
-"""What the guests of Debian's packages are made of: one with a login on the console."""
+"""What the guests of Debian's packages are made of: one with a login on the console, and one with a display manager."""
 
 from tests.guest.systemd_guest import Recipe
 
@@ -80,5 +80,38 @@ CONSOLE = _SYSTEMD.and_also(
         },
         links={"etc/systemd/system/getty.target.wants/getty@tty1.service": "/lib/systemd/system/getty@.service"},
         folders="",
+    )
+)
+
+LIGHTDM = _SYSTEMD.and_also(
+    Recipe(
+        packages="lightdm x11-xkb-utils xkb-data xserver-xorg-core",
+        files={
+            "etc/passwd": "lightdm:x:110:110::/var/lib/lightdm:/bin/false\n",
+            "etc/group": "lightdm:x:110:\nvideo:x:44:\ninput:x:106:\n",
+            "etc/shadow": "lightdm:!:19000::::::\n",
+            "etc/gshadow": "lightdm:!::\nvideo:!::\ninput:!::\n",
+            "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\n",
+            **{f"etc/pam.d/common-{kind}": text for kind, text in _PAM.items()},
+            # As Debian's does, only that it does nothing else.
+            "etc/X11/Xsession": "#!/bin/sh\n. ~/.profile\nexec $1\n",
+            "etc/lightdm/lightdm.conf": "[Seat:*]\nuser-session=desk\n",
+            "usr/share/xsessions/desk.desktop": "[Desktop Entry]\nName=Desk\nExec=/bin/sleep 1000000\n",
+            # What is on the screen while LightDM waits for somebody, says who runs something then.
+            "usr/share/xgreeters/lightdm-greeter.desktop": "[Desktop Entry]\nName=Greeter\nExec=/usr/bin/greeter\n",
+            "usr/bin/greeter": (
+                "#!/bin/sh\necho Seen: $(ps -o user | sort -u), and nobody else |\n"
+                "systemd-cat --identifier=greeter --priority=notice\nexec sleep 1000000\n"
+            ),
+            "usr/lib/tmpfiles.d/lightdm.conf": "d /var/lib/lightdm 0750 lightdm lightdm\n",
+            "init": "while read -r module; do insmod $module; done </lib/modules/order-later\nexec /lib/systemd/systemd\n",
+        },
+        links={
+            "etc/systemd/system/display-manager.service": "/lib/systemd/system/lightdm.service",
+            "etc/systemd/system/multi-user.target.wants/display-manager.service": "/lib/systemd/system/lightdm.service",
+            # The guest has no disk. So that this outlasts a reset, it is where the homes are.
+            "etc/lightdm/lightdm.conf.d": "/home/.lightdm.conf.d",
+        },
+        folders="var/lib/lightdm-data",
     )
 )
