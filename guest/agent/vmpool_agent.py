@@ -136,7 +136,7 @@ def number_of(user: str) -> int:
     if account and not entries("/etc/passwd", user):
         # The directory says all there is to say, and to make homes is for those who keep it.
         if os.path.islink(account.pw_dir) or not os.path.isdir(account.pw_dir):
-            raise Refused(451, f"{account.pw_dir} is no directory. Have it made, by pam_mkhomedir or by hand.")
+            raise Refused(451, f"{account.pw_dir} is missing or no directory. Make it by pam_mkhomedir or by hand.")
         return int(account.pw_uid)
     top, home = os.stat(HOMES), f"{HOMES}/{user}"
     if top.st_uid != 0 or top.st_mode & 0o022:
@@ -235,8 +235,7 @@ def processes(user: str, number: int) -> dict[int, str]:
     lent = [range(int(start), int(start) + int(count)) for _, start, count in entries("/etc/subuid", user)]
     found = {}
     for process in filter(str.isdigit, os.listdir("/proc")):
-        lines = read(f"/proc/{process}/status").splitlines()
-        status = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        status = dict(line.partition(":\t")[::2] for line in read(f"/proc/{process}/status").splitlines())
         # One whose first thread has ended looks like a zombie while others go on.
         is_living = status.get("State", "X")[0] not in "ZX" or int(status.get("Threads", 0)) > 1
         if is_living and any(int(uid) in some for uid in status["Uid"].split() for some in ([number], *lent)):
@@ -301,7 +300,8 @@ def show(user: str, *how: str) -> None:
     if link and not os.path.islink(link):
         os.makedirs(os.path.dirname(link), exist_ok=True)
         os.symlink(path, link)
-    run("systemctl", "daemon-reload")
+    if path.startswith("/run/systemd/"):  # For it takes seconds.
+        run("systemctl", "daemon-reload")
     with_luck(run, "systemctl", "reset-failed", unit)  # for one that was started too often in vain
     return run("systemctl", *how, unit)
 

@@ -71,6 +71,10 @@ class Homes:
     def names(self):
         return {path.name for path in self.folder.iterdir()}
 
+    def claims(self):
+        """Give the names that stand for claims of a number."""
+        return {path.name for path in (self.folder / ".vmpool-agent").glob("*")}
+
     def _attribute(self, name, attribute):
         return struct.unpack("<I", os.getxattr(self.folder / name, f"user.virtfs.{attribute}"))[0]
 

@@ -1,4 +1,4 @@
-"""What the agent writes for each display manager, as their own documentation has it: none of them runs in these tests."""
+"""What the agent writes for each display manager, as their own documentation has it: only LightDM runs in other tests."""
 
 import configparser
 import runpy

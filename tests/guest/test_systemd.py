@@ -1,7 +1,10 @@
 """The agent as it is installed in a guest of systemd's: started by udev, and with agetty, PAM and logind for its sessions."""
 
+import stat
+
 import pytest
 
+from tests.guest.recipes import CONSOLE
 from tests.guest.systemd_guest import build_systemd_guest
 from vmpool_ext.backends.qemu.guest_image import default_cache
 
@@ -9,7 +12,7 @@ from vmpool_ext.backends.qemu.guest_image import default_cache
 @pytest.fixture(scope="module")
 def guest(boot):
     """Has greeted, so the rule and the unit have started the agent."""
-    with build_systemd_guest(default_cache()) as image:
+    with build_systemd_guest(default_cache(), CONSOLE) as image:
         yield boot("systemd", image, memory=512)
 
 
@@ -86,3 +89,50 @@ def test_whose_session_does_not_begin_is_not_logged_in(nobody, homes):
     assert nobody.tell("login shut") == "451 shut has no session after 20 seconds. Look into the guest's journal."
 
     assert nobody.tell("login gina") == "201 gina is logged in"
+
+
+def test_whom_a_directory_knows_is_logged_in_as_it_says(nobody, homes):
+    """With its number, group and home, and nothing is made for them: no account, no other home, and no number is claimed."""
+    homes.lay("staff-lena", owner=71000, group=71001, permissions=0o700)
+    homes.at_login("staff-lena", "id -u >~/number; id -g >~/group; pwd >~/place; cat /etc/passwd >~/accounts")
+    before = homes.names()
+    claimed = homes.claims()
+
+    assert nobody.tell("login lena") == "201 lena is logged in"
+
+    homes.done("staff-lena")
+    assert [homes.wrote("staff-lena", file) for file in ("number", "group", "place")] == [
+        "71000\n",
+        "71001\n",
+        "/home/staff-lena\n",
+    ]
+    assert "lena" not in homes.wrote("staff-lena", "accounts")
+    assert (homes.names(), homes.claims()) == (before, claimed)
+    assert not homes.has_access_list("staff-lena")
+
+
+def test_whom_a_directory_gives_a_number_of_the_system_s_is_refused_for_good(nobody):
+    assert nobody.tell("login otto") == "504 otto is the system's or this guest's own."
+
+
+def test_a_home_that_a_directory_names_is_to_be_there(nobody, homes):
+    """To make it is for those who keep the directory; a link might lead into somebody else's."""
+    homes.lay("staff-lutz", kind=stat.S_IFLNK, owner=71004, group=71004)
+
+    for name in ("rosa", "lutz"):
+        assert nobody.tell(f"login {name}") == (
+            f"451 /home/staff-{name} is missing or no directory. Make it by pam_mkhomedir or by hand."
+        )
+
+    assert "staff-rosa" not in homes.names()
+
+
+def test_nobody_gets_the_number_of_whom_a_directory_knows(nobody, homes):
+    """Neither by a home of theirs, nor because it would be the next."""
+    homes.lay("mira", group=2100)
+    assert nobody.tell("login mira") == "451 The number 2100 of mira is that of nils in this guest."
+    homes.set_group("mira", 2099)
+
+    assert nobody.tell("login olga") == "201 olga is logged in"
+
+    assert homes.group("olga") == 2101
