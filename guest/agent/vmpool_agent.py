@@ -41,7 +41,7 @@ AUTOLOGINS = {
 """What logs a user in when these start: a file, in /run so as not to outlive a crash, its text, and a link to it if need be."""
 FIRST_NUMBER, LAST_NUMBER = 1100, 59999  # of those that the agent gives; VM-Operator's begins there too
 LONGEST_COMMAND, LONGEST_REPLY = 1024, 180
-SESSION_WITHIN, ENDED_WITHIN, PROGRAM_WITHIN, LOOK_EVERY = 20, 5, 20, 0.1  # seconds; a host waits for 30
+SESSION_WITHIN, ENDED_WITHIN, PROGRAM_WITHIN, LOOK_EVERY = 30, 5, 20, 0.1  # seconds; a host waits for 60
 
 
 class Refused(Exception):

@@ -86,7 +86,7 @@ def test_whose_session_does_not_begin_is_not_logged_in(nobody, homes):
     homes.lay("shut", group=1440)
     homes.lay("gina", group=1450)
 
-    assert nobody.tell("login shut") == "451 shut has no session after 20 seconds. Look into the guest's journal."
+    assert nobody.tell("login shut") == "451 shut has no session after 30 seconds. Look into the guest's journal."
 
     assert nobody.tell("login gina") == "201 gina is logged in"
 

@@ -68,7 +68,7 @@ class QemuBackend(Configurable):
     ).tag(config=True)
     start_timeout = Float(30, help="Seconds that QEMU has to answer after it was started.").tag(config=True)
     boot_timeout = Float(120, help="Seconds that a guest has to say that it is up.").tag(config=True)
-    login_timeout = Float(30, help="Seconds that a guest's agent has to log somebody in or out.").tag(config=True)
+    login_timeout = Float(60, help="Seconds that a guest's agent has to log somebody in or out.").tag(config=True)
     stop_vms_on_exit = Bool(
         default_value=False,
         help="Whether VMs are switched off when the server ends; else they go on and are found again.",
