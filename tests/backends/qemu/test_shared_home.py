@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -71,6 +72,17 @@ def _lay_a_file(path):
 def _number(folder):
     """Tell the group that guests see: on the host all belongs to one account."""
     return int.from_bytes(os.getxattr(folder, "user.virtfs.gid"), "little")
+
+
+async def test_a_link_in_a_home_leads_nowhere_on_this_machine(lab, home):
+    async with lab() as (broker, backend):
+        vm = await at_work(broker, ANN)
+        await type_into(backend, vm, "ln -s /etc/passwd ~/link\nls -l ~/link > /dev/ttyS0\n")
+        await says(home, "-> /etc/passwd", vm)
+
+    link = home / "state" / "homes" / "lab" / "ann" / "link"
+    assert stat.S_ISREG(link.lstat().st_mode)
+    assert link.read_bytes() == b"/etc/passwd"
 
 
 async def test_two_who_are_new_at_the_same_moment_are_two(lab, home):
