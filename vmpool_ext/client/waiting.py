@@ -120,4 +120,6 @@ def _failure(vm: VmFacts) -> VmPoolError:
 
 def _told(kind: type[VmPoolError], vm: VmFacts, happened: str, advice: str) -> VmPoolError:
     words = f": {vm.fault.message.rstrip('.')}." if vm.fault and vm.fault.message else "."
-    return kind(kind.kind or vm.fault.code if vm.fault else kind.kind, f'The VM "{vm.name}" {happened}{words} {advice}')
+    # A fault that this version does not know has no class of its own, but a code.
+    code = kind.kind or (vm.fault.code if vm.fault else "")
+    return kind(code, f'The VM "{vm.name}" {happened}{words} {advice}')

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vmpool_ext.backends.resources import annotations_of
 from vmpool_ext.domain.errors import InvalidDefinition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 def said_of(vm: Mapping[str, Any], pools: Iterable[Mapping[str, Any]], name: str) -> object:
     """Give the VM's own annotation, else that of its pools; None if there is none, `InvalidDefinition` if pools differ."""
-    if (own := _annotation(vm, name)) is not None:
+    if (own := annotations_of(vm).get(name)) is not None:
         return own
     # A list: what somebody wrote there may be anything.
-    given = [said for pool in pools if (said := _annotation(pool, name)) is not None]
+    given = [said for pool in pools if (said := annotations_of(pool).get(name)) is not None]
     if any(said != given[0] for said in given):
         what = name.rpartition("/")[2]
         message = f"The VM's pools have different {what}s: name one in the VM's own annotation {name}."
         raise InvalidDefinition(message)
     return given[0] if given else None
-
-
-def _annotation(resource: Mapping[str, Any], name: str) -> object:
-    metadata = resource.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return annotations.get(name) if isinstance(annotations, Mapping) else None

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.qemu.store import check_name
+from vmpool_ext.backends.resources import annotations_of
 from vmpool_ext.domain.errors import InvalidDefinition
 
 if TYPE_CHECKING:
@@ -106,8 +107,7 @@ def command_line(
 
 def guest_of(resource: Mapping[str, Any]) -> str | None:
     """Tell which of our own guests the VM boots, if any."""
-    annotations = resource["metadata"].get("annotations")
-    guest = annotations.get(GUEST_ANNOTATION) if isinstance(annotations, Mapping) else None
+    guest = annotations_of(resource).get(GUEST_ANNOTATION)
     if guest not in (None, DEMO_GUEST):
         message = f'There is no guest "{str(guest)[:32]}": the annotation {GUEST_ANNOTATION} knows "{DEMO_GUEST}".'
         raise InvalidDefinition(message)
@@ -116,8 +116,7 @@ def guest_of(resource: Mapping[str, Any]) -> str | None:
 
 def network_of(resource: Mapping[str, Any]) -> str:
     """Tell where the VM's network leads: nowhere, unless its definition wants the host's."""
-    annotations = resource["metadata"].get("annotations")
-    network = annotations.get(NETWORK_ANNOTATION, ISOLATED) if isinstance(annotations, Mapping) else ISOLATED
+    network = annotations_of(resource).get(NETWORK_ANNOTATION, ISOLATED)
     if network not in (ISOLATED, HOST):
         known = f'the annotation {NETWORK_ANNOTATION} knows "{ISOLATED}" and "{HOST}"'
         message = f'There is no network "{str(network)[:32]}": {known}.'
