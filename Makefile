@@ -106,4 +106,5 @@ $(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt
 
 $(VENV)/.test-ready: $(VENV)/.dev-ready
 	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v qemu-img" qemu-utils "command -v chromium" chromium
+	@$(BIN)/python -m tests.cluster.build
 	@touch $@

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.backends.contract import BackendContract, watching
+from tests.backends.contract import BackendContract, ResetButtonContract, watching
 from tests.builders import a_pool, a_vm
 from vmpool_ext.backends.memory import MemoryBackend
 from vmpool_ext.broker.ports import PoolDeleted, VmDeleted
@@ -12,7 +12,9 @@ from vmpool_ext.domain.machine import MachineState, RequestedState
 
 @pytest.fixture
 async def backend(clock):
-    backend = MemoryBackend(clock, [a_pool("demo")], [a_vm("demo-1", pool="demo"), a_vm("demo-2", pool="demo")])
+    backend = MemoryBackend(
+        clock, [a_pool("demo", login_on_assignment=True)], [a_vm("demo-1", pool="demo"), a_vm("demo-2", pool="demo")]
+    )
     await backend.start()
     yield backend
     await backend.stop()
@@ -26,7 +28,12 @@ def look():
     return look
 
 
-class TestMemoryBackend(BackendContract):
+@pytest.fixture
+def greeting():
+    return b"", b"RFB 003.00"
+
+
+class TestMemoryBackend(BackendContract, ResetButtonContract):
     pass
 
 

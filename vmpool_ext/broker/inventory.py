@@ -144,11 +144,9 @@ class Inventory:
                 self._see(version)
                 self._forget(name, version)
             case PoolChanged(pool):
-                self._see(pool.version)
                 self.pools[pool.name] = pool
                 self._index_again(pool.name)
-            case PoolDeleted(name, version):
-                self._see(version)
+            case PoolDeleted(name):
                 self.pools.pop(name, None)
                 self._index_again(name)
             case Behind(code, message):
@@ -174,7 +172,7 @@ class Inventory:
     # Waiting.
 
     async def seen(self, version: int) -> None:
-        """Return when every event up to this version is drawn; raise when events do not come any more."""
+        """Return when every event of VMs up to this version is drawn; raise when events do not come any more."""
         while self._version < version:
             self.require_fresh()
             await self._change.wait()

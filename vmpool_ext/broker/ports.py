@@ -36,7 +36,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Everything there is, as of this version. What is not in it does not exist any more."""
+    """Everything there is, as of this version of the VMs. What is not in it does not exist any more."""
 
     pools: tuple[Pool, ...]
     vms: tuple[VirtualMachine, ...]
@@ -130,8 +130,10 @@ class Backend(Protocol):
         ...
 
     def watch(self) -> AsyncGenerator[Event, None]:
-        """First `Listed`, then what changes in the order of versions, own writes included, until `BackendUnavailable`.
+        """First `Listed`, then what changes, own writes included, until `BackendUnavailable`.
 
+        Changes of VMs come in the order of their versions, and so do those of pools; but which of the two a backend tells
+        of first says nothing.
         Of what changed again before it was told, only the latest is told. Whoever watches again gets a new `Listed`;
         whoever was told `Behind` gets one as soon as that is over. Several may watch at once.
         """
@@ -155,6 +157,7 @@ class Backend(Protocol):
     async def reset(self, vm: VirtualMachine) -> None:
         """Reset the running VM as its reset button would; its disks are not touched, and it keeps running.
 
+        Where that button is out of reach, as `restart`.
         `BackendUnavailable` if it does not run.
         """
         ...

@@ -1,0 +1,100 @@
+"""A control plane for all tests of a process, and what a test does with it."""
+
+import secrets
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+from traitlets.config import Config, Configurable
+
+from tests.cluster.build import build
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.requests import Namespace, Requests
+from vmpool_ext.backends.kubernetes.backend import KubernetesBackend
+from vmpool_ext.backends.manifests import crds
+from vmpool_ext.broker.clock import SystemClock
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@pytest.fixture(scope="session")
+def control_plane():
+    """Give a cluster that all tests share: each has a namespace of its own there."""
+    build()
+    control_plane = ControlPlane()
+    control_plane.start()
+    yield control_plane
+    control_plane.stop()
+
+
+@pytest.fixture
+def own_control_plane():
+    """Give a cluster that a test may do anything to."""
+    build()
+    control_plane = ControlPlane()
+    control_plane.start()
+    yield control_plane
+    control_plane.stop()
+
+
+@asynccontextmanager
+async def requests_to(control_plane):
+    """Ask as an administrator, where pools and VMs are known."""
+    async with Requests(control_plane.url, control_plane.certificate, control_plane.token) as requests:
+        await define_resources(requests)
+        yield requests
+
+
+async def define_resources(requests):
+    defined = {each["metadata"]["name"] for each in (await requests.ask("GET", DEFINITIONS))["items"]}
+    for definition in crds.definitions():
+        name = definition["metadata"]["name"]
+        if name not in defined:
+            await requests.ask("POST", DEFINITIONS, definition)
+            await _established(requests, name)
+
+
+async def _established(requests, name):
+    async with requests.watch(DEFINITIONS, fieldSelector=f"metadata.name={name}") as events:
+        async for event in events:
+            conditions = event["object"].get("status", {}).get("conditions") or ()
+            if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
+                return
+
+
+@pytest.fixture
+async def requests(control_plane):
+    async with requests_to(control_plane) as requests:
+        yield requests
+
+
+@pytest.fixture
+async def namespace(requests):
+    """Give an empty namespace."""
+    return await Namespace(requests, f"test-{secrets.token_hex(4)}").create()
+
+
+@pytest.fixture
+async def serving(control_plane, namespace):
+    """Give what makes a backend of the test's namespace that serves until the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def serve(**traits):
+            traits = {"kubeconfig": control_plane.kubeconfig(), "namespace": namespace.name, **traits}
+            return await stack.enter_async_context(started(backend_with(**traits)))
+
+        yield serve
+
+
+def backend_with(clock=None, **traits):
+    """Make a backend with these options set, as a configuration file would."""
+    parent = Configurable(config=Config(KubernetesBackend=traits))
+    return KubernetesBackend(clock or SystemClock(), parent)
+
+
+@asynccontextmanager
+async def started(backend):
+    await backend.start()
+    try:
+        yield backend
+    finally:
+        await backend.stop()

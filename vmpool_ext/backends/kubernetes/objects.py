@@ -1,0 +1,139 @@
+"""What the API server says of pools and VMs, decoded as far as it is used, and read into values of the domain.
+
+The decoder passes over every field that is not named here: of an object's kilobytes most are managed fields and what only
+VM-Operator reads. What does not even have the shape that is named here is read as it is, by the same reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import msgspec
+
+from vmpool_ext.backends import resources
+from vmpool_ext.backends.kubernetes import notes
+from vmpool_ext.domain.machine import RequestedState
+from vmpool_ext.domain.pool import EndAction
+from vmpool_ext.domain.retention import RetainForever
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.pool import Pool
+
+SPICE = "spice"
+"""The one engine that VM-Operator's VMs offer their display by."""
+
+
+class _Metadata(TypedDict, total=False):
+    name: str
+    uid: str
+    resourceVersion: str
+    annotations: dict[str, str]
+    deletionTimestamp: str
+
+
+class _Condition(TypedDict, total=False):
+    type: str
+    status: str
+    reason: str
+    message: str
+    lastTransitionTime: str
+
+
+class _Spice(TypedDict, total=False):
+    port: int
+    server: str
+    proxyUrl: str
+    generateSecret: bool
+
+
+class _Display(TypedDict, total=False):
+    loggedInUser: str
+    spice: _Spice
+
+
+class _Machine(TypedDict, total=False):
+    state: str
+    display: _Display
+
+
+class _Assigned(TypedDict, total=False):
+    pool: str
+    user: str
+    lastUsed: str
+
+
+_OsInfo = TypedDict("_OsInfo", {"pretty-name": str}, total=False)
+
+
+class _VmSpec(TypedDict, total=False):
+    pools: list[str]
+    permissions: list[Any]
+    vm: _Machine
+
+
+class _VmStatus(TypedDict, total=False):
+    runnerVersion: str
+    consoleUser: str
+    loggedInUser: str
+    displayPasswordSerial: int
+    osinfo: _OsInfo
+    assignment: _Assigned
+    conditions: list[_Condition]
+
+
+class VmResource(TypedDict, total=False):
+    """A VirtualMachine's fields that are used."""
+
+    metadata: _Metadata
+    spec: _VmSpec
+    status: _VmStatus
+
+
+_VMS = msgspec.json.Decoder(VmResource)
+_ANY = msgspec.json.Decoder(dict[str, Any])
+
+
+def decode_vm(data: bytes | msgspec.Raw) -> Mapping[str, Any]:
+    """Give the fields that are used, or all where some are not what they should be."""
+    try:
+        return _VMS.decode(data)
+    except msgspec.ValidationError:
+        return _ANY.decode(data)
+
+
+def decode(data: bytes | msgspec.Raw) -> Mapping[str, Any]:
+    """Give all."""
+    return _ANY.decode(data)
+
+
+def version_of(resource: Mapping[str, Any]) -> int:
+    """Read what tells later from earlier: resource versions of one kind are numbers that grow (KEP-5504)."""
+    return int(resource["metadata"]["resourceVersion"])
+
+
+def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:
+    """Read a VM."""
+    vm = resources.vm_from_resource(resource, version_of(resource))
+    requested = RequestedState.RUNNING if notes.is_restarting(vm) else vm.requested
+    return replace(
+        vm,
+        display=SPICE,
+        requested=requested,
+        # Nobody but VM-Operator has its disks made anew.
+        disk_user=None,
+        discarding=False,
+        user_logged_in=notes.told_of_login(resource, vm.user_logged_in),
+    )
+
+
+def pool_of(resource: Mapping[str, Any]) -> Pool:
+    """Read a pool."""
+    pool = resources.pool_from_resource(resource, version_of(resource))
+    if pool.end_action is not EndAction.DISCARD or pool.misconfigured:
+        return pool
+    wrong = "The end action discard is not to be had on Kubernetes: only VM-Operator could make disks anew."
+    return replace(pool, misconfigured=wrong, retention=RetainForever())

@@ -1,0 +1,35 @@
+"""Waiting for one object to become something, without asking again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.backends.kubernetes import watch
+from vmpool_ext.backends.kubernetes.writes import unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmpool_ext.backends.kubernetes.watch import News, Reflector
+
+
+async def until(reflector: Reflector, holds: Callable[[Mapping[str, Any]], bool], within: float) -> Mapping[str, Any]:
+    """Give the first object told of that is as wanted; `TimeoutError` when there is none within so many seconds."""
+    async with asyncio.timeout(within), aclosing(reflector.news()) as told:
+        async for news in told:
+            if found := next((each for each in _told_of(news) if holds(each)), None):
+                return found
+    raise TimeoutError
+
+
+def _told_of(news: News) -> tuple[Mapping[str, Any], ...]:
+    match news:
+        case watch.Away(why):
+            raise unavailable(why)
+        case watch.Everything(resources):
+            return resources
+        case watch.Changed(resource):
+            return (resource,)
+    return ()

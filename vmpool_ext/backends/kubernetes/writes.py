@@ -1,0 +1,104 @@
+"""Conditional writes, and what to think of one that was not answered.
+
+A merge patch that holds the object's version is written only if the object is still as it was read: that is what decides
+between two who want the same VM. One that was not answered may have been written, may be on its way still, or may be
+lost: then the same is asked again, until it is known. For whoever it was that wrote, the second try then conflicts with
+the first, and the object tells whose it is. It is never another VM that is tried while that is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from vmpool_ext.backends.kubernetes.backoff import Backoff
+from vmpool_ext.backends.kubernetes.errors import ApiError, Busy, Conflict, Lost, NotFound
+from vmpool_ext.backends.kubernetes.objects import decode_vm, vm_of
+from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmpool_ext.backends.kubernetes.client import ApiClient
+    from vmpool_ext.domain.machine import VirtualMachine
+
+    IsSo = Callable[[VirtualMachine], bool]
+
+log = logging.getLogger(__name__)
+
+TRIES = 5
+
+
+class Writes:
+    """Writes to the VMs of one namespace."""
+
+    def __init__(self, client: ApiClient, path: str) -> None:
+        self._client = client
+        self._path = path
+
+    async def status(self, vm: VirtualMachine, status: Mapping[str, Any], is_so: IsSo) -> VirtualMachine:
+        """Change a part of the status; ``is_so`` tells whether it is as it was to become."""
+        return await self._write(vm, f"{self._path}/{vm.name}/status", {"status": status}, is_so)
+
+    async def definition(
+        self, vm: VirtualMachine, is_so: IsSo, *, notes: Mapping[str, str | None] | None = None, state: str = ""
+    ) -> VirtualMachine:
+        """Change annotations, or what is wanted of the VM, or both in one."""
+        patch: dict[str, Any] = {"metadata": {"annotations": notes}} if notes else {}
+        if state:
+            patch["spec"] = {"vm": {"state": state}}
+        return await self._write(vm, f"{self._path}/{vm.name}", patch, is_so)
+
+    async def read(self, name: str) -> Mapping[str, Any]:
+        """Read a VM as it is now; `AssignmentConflict` if it is gone."""
+        try:
+            return decode_vm(await self._client.get(f"{self._path}/{name}"))
+        except NotFound as error:
+            raise AssignmentConflict(name) from error
+        except ApiError as error:
+            raise unavailable(error) from error
+
+    async def require_unchanged(self, vm: VirtualMachine) -> Mapping[str, Any]:
+        """Read a VM; `AssignmentConflict` if it is not as it was read before."""
+        resource = await self.read(vm.name)
+        if vm_of(resource).version != vm.version:
+            raise AssignmentConflict(vm.name)
+        return resource
+
+    async def _write(self, vm: VirtualMachine, path: str, patch: dict[str, Any], is_so: IsSo) -> VirtualMachine:
+        patch["metadata"] = {**patch.get("metadata", {}), "resourceVersion": str(vm.version)}
+        backoff, in_doubt, last = Backoff(), False, ""
+        for _ in range(TRIES):
+            try:
+                return vm_of(decode_vm(await self._client.patch(path, patch)))
+            except (Conflict, NotFound) as error:
+                if in_doubt and (written := await self._found(vm, is_so)):
+                    return written
+                raise AssignmentConflict(vm.name) from error
+            except (Busy, Lost) as error:
+                in_doubt = in_doubt or isinstance(error, Lost)
+                last = str(error)
+                log.warning("vm %s: %s", vm.name, error)
+                await asyncio.sleep(max(error.retry_after, backoff.next()))
+            except ApiError as error:
+                raise unavailable(error) from error
+        raise BackendUnavailable(last)
+
+    async def _found(self, vm: VirtualMachine, is_so: IsSo) -> VirtualMachine | None:
+        """Give the VM if what was to be written is written: by the try that was not answered."""
+        now = vm_of(await self.read(vm.name))
+        return now if is_so(now) else None
+
+
+def unavailable(error: ApiError) -> BackendUnavailable:
+    """Tell a user, and whoever reads the log, why the cluster cannot be asked."""
+    return BackendUnavailable(str(error), code=code_of(error))
+
+
+def code_of(error: ApiError) -> str:
+    """Name the kind of trouble."""
+    return _CODES.get(type(error).__name__, "backend-unavailable")
+
+
+_CODES = {"NotAllowed": "cluster-forbids", "WrongCredentials": "cluster-credentials", "NotFound": "resources-missing"}
