@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import logging
+import secrets
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
@@ -15,7 +16,7 @@ from vmpool_ext._version import __version__
 from vmpool_ext.backends.unavailable import UnavailableBackend
 from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.broker.clock import SystemClock
-from vmpool_ext.domain.assignment import PREFERENCES, warm_first
+from vmpool_ext.domain.assignment import PREFERENCES, scattered, warm_first
 from vmpool_ext.domain.duties import UsedVm
 from vmpool_ext.domain.errors import UnusableName
 from vmpool_ext.domain.user import User
@@ -80,6 +81,8 @@ class VmPoolExtension(ExtensionApp):
         self._refuse_unusable_name()
         self._backend = self._make_backend()
         prefer = PREFERENCES.get(self.prefer, warm_first)
+        if self._backend.shared:
+            prefer = scattered(prefer, secrets.token_hex(8))
         used_vm = UsedVm.KEEP if self.used_vm == UsedVm.KEEP else UsedVm.CLEAN
         self._broker = PoolBroker(self._backend, SystemClock(), prefer, used_vm)
         endpoints = Endpoints(self._broker, mode="local", version=__version__)

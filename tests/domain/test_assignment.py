@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, distinct_vms, vms
-from vmpool_ext.domain.assignment import PREFERENCES, is_assignable, is_kept, longest_unused_first, warm_first
+from vmpool_ext.domain.assignment import is_assignable, is_kept, longest_unused_first, scattered, warm_first
 from vmpool_ext.domain.machine import START_FAILED
 
 WIN = a_pool("win11", retention="PT1h")
 DEBIAN = a_pool("debian", retention="PT2h")
 POOLS = {"win11": WIN, "debian": DEBIAN}
 MINUTE = timedelta(minutes=1)
+ALONE = st.sampled_from([warm_first, longest_unused_first])
+ORDERS = ALONE | st.builds(scattered, ALONE, st.text())
+"""Those of a broker that chooses alone, and of one of several, whatever it is called."""
 
 
 def _free_by_the_rule(pool, vm, now):
@@ -102,9 +105,8 @@ def test_what_an_unknown_pool_assigned_is_kept():
     assert not is_assignable(WIN, a_vm(user="ann", used_ago=99 * HOUR), {}, NOON)
 
 
-@given(distinct_vms(most=4), st.sampled_from(sorted(PREFERENCES)))
-def test_an_order_of_preference_is_total_and_strict(some, name):
-    preference = PREFERENCES[name]
+@given(distinct_vms(most=4), ORDERS)
+def test_an_order_of_preference_is_total_and_strict(some, preference):
     best = {tuple(sorted(each, key=preference)) for each in permutations(some)}
 
     assert len(best) == 1
@@ -121,6 +123,25 @@ def test_warm_ones_come_first_then_never_used_then_longest_unused_and_failed_one
     expected = [warm, never, long_ago, lately, used_and_running, failed]
 
     assert sorted([*expected[3:], *expected[:3]], key=warm_first) == expected
+
+
+@given(distinct_vms(most=4), ALONE, st.text())
+def test_one_of_several_brokers_prefers_whatever_one_alone_does(some, preference, broker):
+    def without_name(vm):
+        return preference(vm)[:-1]
+
+    ordered = sorted(some, key=scattered(preference, broker))
+
+    assert [without_name(vm) for vm in ordered] == sorted(map(without_name, some))
+
+
+def test_several_brokers_begin_anywhere_among_equals_each_always_at_the_same():
+    equals = [a_vm(f"demo-{number}") for number in range(100)]
+    orders = [scattered(warm_first, f"broker-{number}") for number in range(50)]
+    begin = [min(equals, key=order).name for order in orders]
+
+    assert len(set(begin)) > 30
+    assert begin == [min(reversed(equals), key=order).name for order in orders]
 
 
 def test_equals_are_ordered_by_name():

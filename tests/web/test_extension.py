@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import a_pool
+from tests.builders import a_pool, a_vm
+from vmpool_ext.backends.memory import MemoryBackend
+from vmpool_ext.domain.assignment import scattered, warm_first
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 from vmpool_ext.server_extension import VmPoolExtension
 
@@ -90,6 +92,29 @@ class TestRoles:
         assert (await call("GET", "me"))[1]["roles"] == ["student"]
         assert (await call("GET", "pools/for-students"))[0] == 200
         assert (await call("GET", "pools/for-teachers"))[0] == 404
+
+
+class SharedBackend(MemoryBackend):
+    """One that others give the VMs of too."""
+
+    shared = True
+    equals = tuple(a_vm(f"demo-{number}", pool="demo") for number in range(20))
+
+    def __init__(self, clock, parent):
+        super().__init__(clock, [a_pool("demo", grants=(Grant(EVERY_PERMISSION, user="ann"),))], self.equals)
+
+
+class TestSeveralBrokers:
+    @pytest.fixture
+    def traits(self, monkeypatch):
+        monkeypatch.setattr("secrets.token_hex", lambda _: "this broker")
+        return {"backend_class": f"{__name__}.SharedBackend"}
+
+    async def test_where_others_give_the_same_vms_each_begins_elsewhere_among_equals(self, call, extension):
+        await call("POST", "pools/demo/start")
+
+        (given,) = [vm for vm in SharedBackend.equals if extension._backend.vm(vm.name).assignment]
+        assert given.name == min(SharedBackend.equals, key=scattered(warm_first, "this broker")).name
 
 
 class TestUnusableName:

@@ -34,6 +34,8 @@ SPICE_ADDRESS = DisplayAddress("192.0.2.1", 5900)
 class MemoryBackend:
     """Pools and VMs in two dicts, and a queue per watcher."""
 
+    shared = False
+
     def __init__(self, clock: Clock, pools: Iterable[Pool] = (), vms: Iterable[VirtualMachine] = ()) -> None:
         self._clock = clock
         self._version = 0

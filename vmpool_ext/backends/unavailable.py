@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class UnavailableBackend:
     """Implements the port by saying why it does not."""
 
+    shared = False
+
     def __init__(self, reason: str) -> None:
         self._reason = reason
 

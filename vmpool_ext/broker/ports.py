@@ -121,6 +121,9 @@ class Backend(Protocol):
     `AssignmentConflict` and nothing was written. A VM that is gone is a conflict too. They return the VM as written.
     """
 
+    shared: bool
+    """Whether other brokers, who know nothing of this one, give the same VMs away."""
+
     async def start(self) -> None:
         """Begin to serve. Raises nothing that `watch` could tell: a backend that cannot serve yet starts all the same."""
         ...

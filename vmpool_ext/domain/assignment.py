@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vmpool_ext.domain.machine import NEVER
 from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention, after
@@ -20,6 +21,7 @@ START_HOLD = timedelta(minutes=5)
 
 Place = tuple[Any, ...]
 """Where a VM stands in an order of preference: the lesser, the better; ends with the name, so that no two are equal."""
+Preference: TypeAlias = "Callable[[VirtualMachine], Place]"
 
 
 def assignable_from(pool: Pool, vm: VirtualMachine, pools: Mapping[str, Pool]) -> datetime:
@@ -69,7 +71,17 @@ def longest_unused_first(vm: VirtualMachine) -> Place:
     return vm.start_failed, vm.last_used, not vm.warm, vm.name
 
 
-PREFERENCES: Mapping[str, Callable[[VirtualMachine], Place]] = {
+PREFERENCES: Mapping[str, Preference] = {
     "warm": warm_first,
     "longest-unused": longest_unused_first,
 }
+
+
+def scattered(prefer: Preference, broker: str) -> Preference:
+    """The same order but among equals: each of several brokers has another one there, so that they seldom meet at a VM."""
+
+    def place(vm: VirtualMachine) -> Place:
+        *better, name = prefer(vm)
+        return (*better, blake2b(f"{broker} {name}".encode(), digest_size=8).digest(), name)
+
+    return place

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 class KubernetesBackend(Configurable):
     """VMs that VM-Operator runs."""
 
+    shared = True
+
     kubeconfig = Unicode(
         help="The file with the cluster's address and credentials. "
         "Default: the pod's own service account where there is one, else $KUBECONFIG, else ~/.kube/config."

@@ -52,6 +52,8 @@ _RETRY_EVERY = 1
 class QemuBackend(Configurable):
     """VMs that are QEMU processes on this machine."""
 
+    shared = False
+
     state_dir = Unicode(help="Where definitions and assignments are kept; a local disk.").tag(config=True)
     run_dir = Unicode(
         help="Where the sockets of running VMs are: a short path, entered by nobody else. "
