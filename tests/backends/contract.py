@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.builders import a_user
-from vmpool_ext.broker.ports import Behind, Listed, VmChanged, VmDeleted
+from vmpool_ext.broker.ports import Behind, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
 
@@ -33,6 +33,7 @@ class Watching:
         self.pools = {}
         self.versions = []
         self.behind = None
+        self.was_behind = False
 
     async def next(self):
         event = await asyncio.wait_for(anext(self._events), PATIENCE)
@@ -46,8 +47,13 @@ class Watching:
             self.versions.append(event.vm.version)
         elif isinstance(event, Behind):
             self.behind = event
+            self.was_behind = True
         elif isinstance(event, VmDeleted):
             del self.vms[event.name]
+        elif isinstance(event, PoolChanged):
+            self.pools[event.pool.name] = event.pool
+        elif isinstance(event, PoolDeleted):
+            del self.pools[event.name]
         return event
 
     async def until(self, holds):

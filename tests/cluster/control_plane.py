@@ -43,6 +43,11 @@ class ControlPlane:
         return f"https://127.0.0.1:{self.port}"
 
     @property
+    def access(self):
+        """Give what an administrator needs to ask it."""
+        return self.url, self.certificate, self.token
+
+    @property
     def certificate(self):
         """What the server shows, which nobody else has signed."""
         return self.folder / "certs" / "apiserver.crt"

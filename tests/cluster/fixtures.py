@@ -8,6 +8,7 @@ from traitlets.config import Config, Configurable
 
 from tests.cluster.build import build
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.proxy import FaultyProxy
 from tests.cluster.requests import Namespace, Requests
 from vmpool_ext.backends.kubernetes.backend import KubernetesBackend
 from vmpool_ext.backends.manifests import crds
@@ -39,7 +40,7 @@ def own_control_plane():
 @asynccontextmanager
 async def requests_to(control_plane):
     """Ask as an administrator, where pools and VMs are known."""
-    async with Requests(control_plane.url, control_plane.certificate, control_plane.token) as requests:
+    async with Requests(*control_plane.access) as requests:
         await define_resources(requests)
         yield requests
 
@@ -71,6 +72,13 @@ async def requests(control_plane):
 async def namespace(requests):
     """Give an empty namespace."""
     return await Namespace(requests, f"test-{secrets.token_hex(4)}").create()
+
+
+@pytest.fixture
+async def proxy(control_plane):
+    """Give a proxy before the API server that passes everything on, until it is told otherwise."""
+    async with FaultyProxy(control_plane).serving() as proxy:
+        yield proxy
 
 
 @pytest.fixture

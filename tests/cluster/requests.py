@@ -44,6 +44,11 @@ class Requests:
                 raise RequestFailed(answer.status, said.get("message") if isinstance(said, dict) else said)
             return said
 
+    def sent(self, method, path, data, headers):
+        """Pass on what somebody else asks."""
+        wait = aiohttp.ClientTimeout(total=None)
+        return self._session.request(method, path, data=data, headers=headers, ssl=self._tls, timeout=wait)
+
     @asynccontextmanager
     async def watch(self, path, **query):
         """Give what changes, line by line."""

@@ -115,6 +115,8 @@ class Reflector:
         self._of = {"fieldSelector": selector} if selector else {}
         self._streams_lists = True
         self._version = ""
+        """From which on a stream goes on; none, before everything is known."""
+        self._is_reached = False
 
     async def news(self) -> AsyncGenerator[News, None]:
         """Tell for ever."""
@@ -137,17 +139,26 @@ class Reflector:
         """Tell all, then what changes, until it is time to read everything anew."""
         loop = asyncio.get_running_loop()
         again_at = loop.time() + self._patience.resync * random.uniform(1, 1.2)  # noqa: S311  # so that not all ask at once
-        async for each in self._listed():
-            yield each
+        self._version = ""
+        try:
+            async for each in self._listed():
+                yield each
+        except Lost:
+            if not self._version:
+                raise
+        pause = Backoff()
         while loop.time() < again_at:
+            self._is_reached = False
             try:
                 async for each in self._changes():
+                    pause.reset()
                     yield each
             except Lost as error:
-                # A line may break while the server is well: it is asked once more before anybody is told.
+                # A line may break while the server is well: only where it cannot be had again, somebody is told.
+                if not self._is_reached:
+                    raise
                 log.info("%s: %s: going on from version %s", self._path, error, self._version)
-                async for each in self._changes():
-                    yield each
+                await asyncio.sleep(pause.next())
 
     async def _listed(self) -> AsyncGenerator[News, None]:
         """Tell all, by a stream where the server can do that, and go on with it; else page by page."""
@@ -208,6 +219,7 @@ class Reflector:
             **query,
         }
         async with self._client.stream(self._path, query) as content:
+            self._is_reached = True
             lines = Lines(content, self._patience.quiet, self._patience.silent, self._ask_whether_there)
             count = 0
             async for line in lines.each():
