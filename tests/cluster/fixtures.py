@@ -1,15 +1,17 @@
 """A control plane for all tests of a process, and what a test does with it."""
 
+import asyncio
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import aiohttp
 import pytest
 from traitlets.config import Config, Configurable
 
 from tests.cluster.build import build
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.proxy import FaultyProxy
-from tests.cluster.requests import Namespace, Requests
+from tests.cluster.requests import GROUP, Namespace, RequestFailed, Requests
 from vmpool_ext.backends.kubernetes.backend import KubernetesBackend
 from vmpool_ext.backends.manifests import crds
 from vmpool_ext.broker.clock import SystemClock
@@ -52,6 +54,7 @@ async def define_resources(requests):
         if name not in defined:
             await requests.ask("POST", DEFINITIONS, definition)
             await _established(requests, name)
+            await _served(requests, definition["spec"]["names"]["plural"])
 
 
 async def _established(requests, name):
@@ -60,6 +63,20 @@ async def _established(requests, name):
             conditions = event["object"].get("status", {}).get("conditions") or ()
             if any(each["type"] == "Established" and each["status"] == "True" for each in conditions):
                 return
+
+
+async def _served(requests, plural):
+    """Wait until the resource is really watched: what is established is not served everywhere yet."""
+    while True:
+        try:
+            async with requests.watch(
+                f"/apis/{GROUP}/{plural}", sendInitialEvents="true", resourceVersionMatch="NotOlderThan"
+            ) as events:
+                await anext(events)
+        except (aiohttp.ClientError, RequestFailed):
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 @pytest.fixture

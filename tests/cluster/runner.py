@@ -168,8 +168,9 @@ class PlayedOperator:
         password = base64.b64decode(found[0]["data"]["display-password"]).decode() if found else None
         if not found or not self.tells_displays or self._known_passwords.get(name) == password:
             return False
+        await self._write(vm, displayPasswordSerial=vm["status"]["displayPasswordSerial"] + 1)
         self._known_passwords[name] = password
-        return await self._write(vm, displayPasswordSerial=vm["status"]["displayPasswordSerial"] + 1)
+        return True
 
     async def _look_who_looks(self, vm):
         display = self._displays.get(vm["metadata"]["name"])
