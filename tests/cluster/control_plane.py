@@ -106,6 +106,10 @@ class ControlPlane:
     def thaw(self):
         self._api_server.send_signal(signal.SIGCONT)
 
+    def wait(self, seconds):
+        """Let time pass for everybody: what is frozen does not tell when it has been so for long enough."""
+        time.sleep(seconds)
+
     def compact(self):
         """Have etcd forget all that was before now."""
         revision = self._etcd_call("kv/range", {"key": "Lw=="})["header"]["revision"]
