@@ -10,12 +10,13 @@ import aiohttp
 import msgspec
 from aiohttp.connector import NEEDS_CLEANUP_CLOSED
 
-from vmpool_ext.backends.kubernetes.errors import ApiError, Lost, NotAllowed, error_of
+from vmpool_ext.backends.kubernetes.errors import Lost, NotKnown, WrongCredentials, error_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from vmpool_ext.backends.kubernetes.credentials import Access, Credentials
+    from vmpool_ext.backends.kubernetes.errors import ApiError
 
 MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
@@ -56,60 +57,68 @@ class ApiClient:
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[aiohttp.StreamReader]:
         """Read what comes for as long as it comes; whoever reads decides how long to wait."""
-        access = await self._credentials.access()
+        # What comes has no end, once it begins.
         wait = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout)
         try:
-            # Until it answers; what comes then has no end.
-            async with asyncio.timeout(self._timeout):
-                response = await self._open().get(
-                    access.url + path, params=query, headers=access.headers, timeout=wait, **_reach(access)
-                )
-            async with response:
-                if response.status >= _OK:
-                    await self._fail(access, response)
+            async with await self._respond("GET", path, params=query, timeout=wait) as response:
                 yield response.content
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise _lost(error) from error
+            raise self._failed(error) from error
 
     # Inside.
 
     async def _ask(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Any = None, content_type: str = _JSON
     ) -> bytes:
+        data = None if body is None else msgspec.json.encode(body)
+        wait = aiohttp.ClientTimeout(total=self._timeout)
+        said = {"params": query, "data": data, "headers": {"Content-Type": content_type}, "timeout": wait}
         async with self._slots:
             try:
-                return await self._ask_once(method, path, query, body, content_type)
-            except NotAllowed:
-                # A token may have ended a moment ago; nothing was done, so asking again does no harm.
-                return await self._ask_once(method, path, query, body, content_type)
+                async with await self._respond(method, path, **said) as response:
+                    return await response.read()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise self._failed(error) from error
 
-    async def _ask_once(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Any, content_type: str
-    ) -> bytes:
+    async def _respond(self, method: str, path: str, **said: Any) -> aiohttp.ClientResponse:
+        """Give the answer, if it is what was asked for.
+
+        A token may have ended a moment ago. Then nothing was done: so credentials are read anew and it is asked again,
+        once.
+        """
         access = await self._credentials.access()
-        headers = {**access.headers, "Content-Type": content_type}
-        data = None if body is None else msgspec.json.encode(body)
         try:
-            async with self._open().request(
-                method,
-                access.url + path,
-                params=query,
-                data=data,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
-                **_reach(access),
-            ) as response:
-                if response.status >= _OK:
-                    await self._fail(access, response)
-                return await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise _lost(error) from error
-
-    async def _fail(self, access: Access, response: aiohttp.ClientResponse) -> None:
-        error = error_of(response.status, await response.read(), response.headers.get("Retry-After"))
-        if isinstance(error, NotAllowed):
+            return await self._respond_to(access, method, path, **said)
+        except NotKnown:
             await self._credentials.forget(access)
-        raise error
+        access = await self._credentials.access()
+        try:
+            return await self._respond_to(access, method, path, **said)
+        except NotKnown:
+            await self._credentials.forget(access)
+        message = f"The API server does not know who asks (401): the credentials are from {self._credentials.source}."
+        raise WrongCredentials(message)
+
+    async def _respond_to(
+        self, access: Access, method: str, path: str, *, headers: Mapping[str, str] | None = None, **said: Any
+    ) -> aiohttp.ClientResponse:
+        headers = {**access.headers, **(headers or {})}
+        reach: dict[str, Any] = {"ssl": access.tls, "server_hostname": access.server_name, "proxy": access.proxy}
+        async with asyncio.timeout(self._timeout):
+            response = await self._open().request(method, access.url + path, headers=headers, **said, **reach)
+            if response.status < _OK:
+                return response
+            async with response:
+                raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
+
+    def _failed(self, error: Exception) -> ApiError:
+        """Tell why there is no answer; not in the error's own words, which may have what a proxy was given."""
+        source = self._credentials.source
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            why = getattr(error.certificate_error, "verify_message", "") or type(error.certificate_error).__name__
+            # It was told nothing, then.
+            return WrongCredentials(f"The API server's certificate is not trusted by {source}: {why}.")
+        return Lost(f"The API server of {source} does not answer ({type(error).__name__}).")
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -118,12 +127,3 @@ class ApiClient:
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED)
             self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
-
-
-def _reach(access: Access) -> dict[str, Any]:
-    return {"ssl": access.tls, "server_hostname": access.server_name, "proxy": access.proxy}
-
-
-def _lost(error: Exception) -> ApiError:
-    # Not the error's own words: they may have the address, and with it what a proxy was given.
-    return Lost(f"The API server does not answer ({type(error).__name__}).")

@@ -7,10 +7,11 @@
       Conflict           409: the object is not any more as it was read
       Expired            410: what happened since then is not known any more
       Invalid            400, 422: nothing that would be put right by asking again
-      NotAllowed         401, 403
+      NotKnown           401: nothing was done
+      NotAllowed         403
       Busy               429: nothing was done; ask again, after a while that it may tell
       Lost               no answer, or one of an error on the way: whether anything was done is not known
-      WrongCredentials   nobody was asked: it is not known whom, or by whom
+      WrongCredentials   there is nobody to ask, or nothing that whoever was asked would know us by
 """
 
 from __future__ import annotations
@@ -47,8 +48,12 @@ class Invalid(ApiError):
     """The server does not take it."""
 
 
+class NotKnown(ApiError):
+    """Whoever asked is nobody that the server knows."""
+
+
 class NotAllowed(ApiError):
-    """Whoever asked may not, or is nobody."""
+    """Whoever asked may not."""
 
 
 class Busy(ApiError):
@@ -73,7 +78,7 @@ class _Status(msgspec.Struct):
 
 _OF_STATUS: dict[int, type[ApiError]] = {
     HTTPStatus.BAD_REQUEST: Invalid,
-    HTTPStatus.UNAUTHORIZED: NotAllowed,
+    HTTPStatus.UNAUTHORIZED: NotKnown,
     HTTPStatus.FORBIDDEN: NotAllowed,
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.CONFLICT: Conflict,
