@@ -19,6 +19,7 @@ def a_vm(name, **given):
         "loggedInUser": None,
         "console": "closed",
         "display": "vnc",
+        "connectionFile": False,
         "since": SINCE,
         "retainedUntil": None,
         "os": "Debian 13",

@@ -117,8 +117,8 @@ async def open_socket(extension, jp_ws_fetch):
     """Open a socket of the API with the server's token; closed at the end of the test."""
     opened = []
 
-    async def open_socket(path, **params):
-        opened.append(await jp_ws_fetch("vmpool", "api", "v1", *path.split("/"), params=params))
+    async def open_socket(path, headers=None, **params):
+        opened.append(await jp_ws_fetch("vmpool", "api", "v1", *path.split("/"), headers=headers, params=params))
         return opened[-1]
 
     yield open_socket

@@ -50,6 +50,7 @@ async def test_an_own_vm_is_shown_field_by_field(call, settled):
         "loggedInUser": None,
         "console": "closed",
         "display": "vnc",
+        "connectionFile": False,
         "since": pool["vm"]["since"],
         "retainedUntil": pool["vm"]["retainedUntil"],
         "os": "Nothing at all",

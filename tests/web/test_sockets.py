@@ -67,7 +67,7 @@ async def offer(call, settled):
 
 def _connect(open_socket, offer, **changes):
     ticket, vm = changes.get("ticket", offer["ticket"]), changes.get("vm", offer["vm"])
-    return open_socket(f"vms/{vm}/display", ticket=ticket)
+    return open_socket(f"vms/{vm}/display", headers=changes.get("headers"), ticket=ticket)
 
 
 async def _closed_with(socket):
@@ -94,6 +94,31 @@ async def test_what_is_sent_before_the_display_is_connected_arrives(offer, open_
     assert (await socket.read_message()).startswith(b"RFB")
     assert b"".join([await socket.read_message() for _ in range(50)]) == bytes(range(50))
     socket.close()
+
+
+@pytest.mark.parametrize(("asked", "given"), [("binary", "binary"), ("base64, binary", "binary"), ("base64", None)])
+async def test_who_asks_for_bytes_is_told_that_they_come_and_whoever_asks_for_else_is_not(
+    offer, open_socket, asked, given
+):
+    """A browser ends a socket whose server does not agree."""
+    socket = await _connect(open_socket, offer, headers={"Sec-WebSocket-Protocol": asked})
+
+    assert socket.selected_subprotocol == given
+    assert isinstance(await socket.read_message(), bytes)
+
+
+async def test_a_spice_display_is_four_sockets_by_one_ticket(call, open_socket, backend):
+    _, offer = await call("POST", "vms/spice-1/console")
+    sockets = [await _connect(open_socket, offer) for _ in range(4)]
+    for socket in sockets:
+        assert await socket.read_message()
+
+    assert await _closed_with(await _connect(open_socket, offer)) == 4401, "a fifth"
+    for socket in sockets[1:]:
+        socket.close()
+    await sockets[0].write_message(b"\x01", binary=True)
+    assert await sockets[0].read_message() == b"\x01", "what is open goes on"
+    assert backend.vm("spice-1").console_connected
 
 
 async def test_a_ticket_that_is_not_good_closes_with_its_own_code(offer, open_socket):

@@ -20,6 +20,7 @@ async def test_a_vm_is_shown_field_by_field(call):
         "loggedInUser": None,
         "console": "closed",
         "display": "vnc",
+        "connectionFile": False,
         "since": None,
         "retainedUntil": None,
         "os": None,

@@ -161,7 +161,7 @@ class MemoryBackend:
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user."""
         await self._write_to_running(vm, console_user=user.name)
-        address = SPICE_ADDRESS if vm.display == "spice" else None
+        address = SPICE_ADDRESS if vm.opens_in_viewers else None
         return DisplayOffer(vm.display, secrets.token_urlsafe(6), address)
 
     async def connect_display(self, vm: VirtualMachine) -> MemoryDisplay:

@@ -1,4 +1,8 @@
-"""Opening consoles: whose session it is is noted first, then the display is offered, for one ticket."""
+"""Opening consoles: whose session it is is noted first, then the display is offered, for one ticket.
+
+A ticket is for a user, a VM, the pool or grant that makes it theirs, and an engine: it opens one VNC socket, or the
+four sockets of a SPICE console. Each is held to what the ticket was issued for, when it opens and for as long as it is open.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ audit = logging.getLogger("vmpool_ext.audit")
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOffer:
-    """What opens a console within ten seconds: a socket of ours, or a file for virt-viewer."""
+    """What opens a console within ten seconds: sockets of ours, or a file for virt-viewer."""
 
     vm: str
     engine: str
@@ -72,7 +76,8 @@ class Consoles:
 
     async def connect(self, user: User, vm_name: str, text: str, why_not_look: WhyNotLook) -> OpenConsole:
         """Connect the holder of a ticket to the display, if what the ticket was issued for still holds."""
-        ticket = self._tickets.redeem(text, user, vm_name)
+        vm = self._inventory.vms.get(vm_name)
+        ticket = self._tickets.redeem(text, user, vm_name, vm.display if vm else None)
 
         def refusal() -> Refused | None:
             return why_not_look(user, vm_name, ticket.pool)
@@ -94,6 +99,6 @@ class Consoles:
         await self._backend.disconnect(vm)
 
     def _made(self, user: User, vm: VirtualMachine, pool: str | None, offer: DisplayOffer) -> ConsoleOffer:
-        text, ticket = self._tickets.issue(user, vm.name, pool)
+        text, ticket = self._tickets.issue(user, vm.name, pool, offer.engine)
         file = connection_file(vm.name, offer.address, offer.password) if offer.address else None
         return ConsoleOffer(vm.name, offer.engine, text, offer.password, ticket.expires_at, file)

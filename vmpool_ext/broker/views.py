@@ -61,6 +61,7 @@ class VmView:
     logged_in_user: str | None
     console: str
     display: str
+    connection_file: bool
     since: datetime | None
     retained_until: datetime | None
     os: str | None
@@ -166,6 +167,7 @@ def _common(user: User, vm: VirtualMachine) -> dict[str, Any]:
         "logged_in_user": vm.logged_in_user if vm.logged_in_user == user.name else None,
         "console": _console_word(user, vm),
         "display": vm.display,
+        "connection_file": vm.opens_in_viewers,
         "since": None if vm.running.since == NEVER else vm.running.since,
         "os": vm.os,
         "may": _words(permissions_for(user, vm.grants)),

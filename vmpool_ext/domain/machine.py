@@ -96,6 +96,8 @@ class VirtualMachine:
     console_user: str | None = None
     display: str = "vnc"
     """What its console is opened with: ``vnc`` or ``spice``."""
+    reachable: bool = True
+    """Whether programs on the user's own machine reach its display, if it is SPICE; one that is VNC is not for them."""
     disk_user: str | None = None
     """Who was let in last since its disks were made anew, or for whom it was started first; None if they are fresh."""
     discarding: bool = False
@@ -134,6 +136,11 @@ class VirtualMachine:
     def agent_there(self) -> bool:
         """Whether the guest's agent has greeted in this run, and can be told to log somebody in."""
         return bool(self.running and self.booted and self.agent_connected)
+
+    @property
+    def opens_in_viewers(self) -> bool:
+        """Whether its console can be opened outside of JupyterLab too, by a file for virt-viewer."""
+        return self.reachable and self.display == "spice"
 
     @property
     def disk_used(self) -> bool:

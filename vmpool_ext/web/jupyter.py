@@ -32,6 +32,8 @@ SETTING = "vmpool"
 RESOURCE = "vmpool"
 MAX_MESSAGE = 1024 * 1024
 """Bytes in one message of a console's socket: no display protocol's client sends more at once."""
+BINARY = "binary"
+"""The subprotocol that spice-html5 asks for; a browser ends a socket whose server does not agree to it."""
 
 
 Method = TypeVar("Method", bound="Callable[..., Awaitable[None]]")
@@ -299,6 +301,10 @@ class Display(Live):
     def max_message_size(self) -> int:
         """Bytes that one message may have."""
         return MAX_MESSAGE
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Agree to bytes, which is what there is, where somebody asks."""
+        return BINARY if BINARY in subprotocols else None
 
     @_may_over_socket("execute")
     async def get(self, *args: Any, **kwargs: Any) -> None:

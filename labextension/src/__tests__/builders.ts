@@ -9,6 +9,7 @@ export function aVm(given: Partial<VmView> = {}): VmView {
     loggedInUser: null,
     console: 'closed',
     display: 'vnc',
+    connectionFile: false,
     since: null,
     retainedUntil: null,
     os: null,
@@ -53,12 +54,10 @@ export function aConsole(given: Partial<ConsoleAccess> = {}): ConsoleAccess {
   };
 }
 
-/** The answer of a display that no tab shows. */
+/** The answer of a display that virt-viewer reaches. */
 export function aFile(): ConsoleAccess {
   return aConsole({
     engine: 'spice',
-    url: '',
-    ticket: '',
     file: { name: 'demo-1.vv', type: 'application/x-virt-viewer', content: '[virt-viewer]\n' }
   });
 }

@@ -332,8 +332,12 @@ export interface paths {
         /**
          * The display of a VM, by the ticket of a `Console`.
          * @description Binary messages carry the bytes of the display's own protocol both ways, cut anywhere. Whether the ticket is good is told by the
-         *     code with which the server closes the socket: 4401, the ticket is unknown, was used or is too old; 4403, the VM is no longer the
+         *     code with which the server closes the socket: 4401, the ticket is unknown, was used up or is too old; 4403, the VM is no longer the
          *     user's, or no longer open to them; 4409, the VM stopped or its display ended. A reconnection asks for a new ticket.
+         *
+         *     A VNC display is one socket. A SPICE display is four, each opened like this by the same ticket: its main channel, then display, inputs
+         *     and cursor; a fifth, such as for sound, is closed with 4401. It has one viewer at a time: whoever opens it next ends the sockets of who was
+         *     there. Who asks for the subprotocol `binary`, as spice-html5 does, is given it.
          */
         readonly get: operations["openDisplay"];
         readonly put?: never;
@@ -442,6 +446,8 @@ export interface components {
             readonly loggedInUser: string | null;
             readonly console: components["schemas"]["ConsoleState"];
             readonly display: components["schemas"]["DisplayEngine"];
+            /** @description Whether what opens the console has a `file` for virt-viewer, too. */
+            readonly connectionFile: boolean;
             /** @description Since when the VM runs or does not run, or null when never started. */
             readonly since: components["schemas"]["Time"] | null;
             /** @description Until when the VM is kept for the user if its console stays closed; null while it is open or where it has no end. */
@@ -514,7 +520,7 @@ export interface components {
         readonly Console: {
             readonly vm: string;
             readonly engine: components["schemas"]["DisplayEngine"];
-            /** @description Opens one socket. */
+            /** @description Opens one socket of a VNC display, or the four of a SPICE display. */
             readonly ticket: string;
             /** @description What the display asks for. */
             readonly password: string;
@@ -578,7 +584,7 @@ export interface components {
                 readonly "application/json": components["schemas"]["OwnVmView"];
             };
         };
-        /** @description Good for ten seconds and one connection, and to be kept nowhere. */
+        /** @description Good for ten seconds and one console, and to be kept nowhere. */
         readonly Console: {
             headers: {
                 readonly "Cache-Control": "no-store";
@@ -1191,7 +1197,7 @@ export interface operations {
     readonly openDisplay: {
         readonly parameters: {
             readonly query: {
-                /** @description From a `Console`. It opens one socket, and is kept out of the log. */
+                /** @description From a `Console`. It is kept out of the log. */
                 readonly ticket: string;
             };
             readonly header?: never;
