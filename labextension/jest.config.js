@@ -1,4 +1,5 @@
 const esModules = [
+  '@spice-project',
   '@jupyterlab',
   '@jupyter',
   '@lumino',

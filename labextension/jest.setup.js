@@ -1,4 +1,4 @@
-// What JupyterLab's modules expect of a browser at import and jsdom does not have.
+// What JupyterLab's and others' modules expect of a browser at import and jsdom does not have.
 globalThis.DragEvent = class extends MouseEvent {};
 globalThis.fetch = () => Promise.reject(new Error('There is no network in tests.'));
 globalThis.Request = class {};
@@ -12,3 +12,4 @@ window.matchMedia = query => ({
   removeListener: () => undefined
 });
 Object.defineProperty(navigator, 'clipboard', { value: {} });
+Object.defineProperty(navigator, 'appVersion', { value: '5.0' });

@@ -1,5 +1,5 @@
 import { LabIcon } from '@jupyterlab/ui-components';
-import type { PoolAction } from './api/types';
+import type { UserAction } from './api/types';
 import type { Phase } from './model/phase';
 
 function icon(name: string, shapes: string): LabIcon {
@@ -38,7 +38,7 @@ export const reconnectIcon = icon(
   '<path d="M12 4a8 8 0 0 1 7 4.1V4h2v8h-8v-2h4.6A6 6 0 1 0 18 13.5l1.9.7A8 8 0 1 1 12 4z"/>'
 );
 
-export const actionIcons: Readonly<Record<PoolAction, LabIcon>> = {
+export const actionIcons: Readonly<Record<UserAction, LabIcon>> = {
   start: icon('start', '<path d="M7 4.5v15l12-7.5z"/>'),
   console: icon(
     'console',
@@ -52,14 +52,12 @@ export const actionIcons: Readonly<Record<PoolAction, LabIcon>> = {
   release: icon(
     'release',
     '<path d="M9 4 3 10l6 6v-4.2h5.5a3.6 3.6 0 0 1 0 7.2H7v2h7.5a5.6 5.6 0 0 0 0-11.2H9z"/>'
+  ),
+  file: icon(
+    'download',
+    `<path d="${SCREEN}"/><path d="M11 7h2v4h2.5L12 14.6 8.5 11H11z"/><path d="M7 20h10v2H7z"/>`
   )
 };
-
-/** The console of a VM that virt-viewer shows. */
-export const downloadIcon = icon(
-  'download',
-  `<path d="${SCREEN}"/><path d="M11 7h2v4h2.5L12 14.6 8.5 11H11z"/><path d="M7 20h10v2H7z"/>`
-);
 
 export const errorIcon = icon(
   'error',

@@ -1,15 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ApiError } from './api/error';
-import type {
-  DisplayEngine,
-  Notice,
-  OwnVmView,
-  Permission,
-  PoolAction,
-  Reason,
-  VmView,
-  Whys
-} from './api/types';
+import type { Notice, OwnVmView, Permission, Reason, UserAction, VmView, Whys } from './api/types';
 import type { Phase } from './model/phase';
 import { phaseOf } from './model/phase';
 
@@ -91,7 +82,7 @@ export function takeOverConsequence(trans: TranslationBundle, vm: VmView | OwnVm
   return trans.__('%1 You will see their session, and their console may be closed.', who);
 }
 
-/** The server has nothing for virt-viewer, though the display is for nothing else. */
+/** The server has nothing for virt-viewer, though it said so. */
 export function noFileSentence(trans: TranslationBundle): string {
   return trans.__('The server has no file for virt-viewer. Tell your administrator.');
 }
@@ -102,46 +93,40 @@ function failureAdvice(trans: TranslationBundle, vm: VmView): string {
     : trans.__('Start it again. If it fails again, tell your administrator what stands here.');
 }
 
-export function actionWord(trans: TranslationBundle, action: PoolAction): string {
-  const words: Record<PoolAction, string> = {
+export function actionWord(trans: TranslationBundle, action: UserAction): string {
+  const words: Record<UserAction, string> = {
     start: trans.__('Start'),
     console: trans.__('Console'),
     stop: trans.__('Stop'),
     reset: trans.__('Reset'),
-    release: trans.__('Give back')
+    release: trans.__('Give back'),
+    file: trans.__('virt-viewer')
   };
   return words[action];
 }
 
 /** The action with the pool or VM that it is for: the accessible name of its button. */
-export function actionName(trans: TranslationBundle, action: PoolAction, name: string): string {
-  const names: Record<PoolAction, string> = {
+export function actionName(trans: TranslationBundle, action: UserAction, name: string): string {
+  const names: Record<UserAction, string> = {
     start: trans.__('Start %1', name),
     console: trans.__('Console %1', name),
     stop: trans.__('Stop %1', name),
     reset: trans.__('Reset %1', name),
-    release: trans.__('Give back %1', name)
+    release: trans.__('Give back %1', name),
+    file: trans.__('virt-viewer for %1', name)
   };
   return names[action];
 }
 
 /** What a button does, for those who point at it. */
-export function actionHint(
-  trans: TranslationBundle,
-  action: PoolAction,
-  display: DisplayEngine = 'vnc'
-): string {
-  const consoleHints: Record<DisplayEngine, string> = {
-    vnc: trans.__('Console: open the screen of the virtual machine'),
-    spice: trans.__('Console: download the file that opens the screen in virt-viewer')
-  };
-  const hints: Record<PoolAction, string> = {
+export function actionHint(trans: TranslationBundle, action: UserAction): string {
+  const hints: Record<UserAction, string> = {
     start: trans.__('Start: get a virtual machine and switch it on'),
-    // A server from before displays were told has VNC.
-    console: consoleHints[display] ?? consoleHints.vnc,
+    console: trans.__('Console: open the screen of the virtual machine'),
     stop: trans.__('Stop: shut the virtual machine down'),
     reset: trans.__('Reset: restart the virtual machine at once'),
-    release: trans.__('Give back: let others have the virtual machine')
+    release: trans.__('Give back: let others have the virtual machine'),
+    file: trans.__('virt-viewer: download the file that opens the screen in virt-viewer')
   };
   return hints[action];
 }

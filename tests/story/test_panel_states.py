@@ -12,7 +12,10 @@ pytestmark = pytest.mark.browser
 
 PANEL = "#vmpool-panel"
 LONG = "a-pool-with-a-name-that-is-longer-than-any-panel-would-ever-be-wide"
-CONSOLE_FILE = {"name": "win11-1.vv", "type": "application/x-virt-viewer", "content": "[virt-viewer]\ntype=spice\n"}
+CONSOLE = {
+    "vm": "win11-1", "engine": "vnc", "url": "vms/win11-1/display", "ticket": "t", "password": "p", "expiresAt": "2026-11-22T09:05:10Z",
+    "file": {"name": "win11-1.vv", "type": "application/x-virt-viewer", "content": "[virt-viewer]\ntype=spice\n"},
+}  # fmt: skip
 OVERFLOWING = """panel => [...panel.querySelectorAll('*'), panel]
     .filter(node => !node.closest('.jp-VmPool-Hidden'))
     .filter(node => node.getBoundingClientRect().right > panel.getBoundingClientRect().right + 0.5
@@ -106,7 +109,7 @@ STATES = {
             a_pool("linux", a_vm("linux-1"), why={"start": ON}),
             vms=[
                 an_own_vm("build-7", state="stopped", why={"console": OFF, "stop": OFF, "reset": OFF}),
-                an_own_vm("win11-3", display="spice", console="inUse", used_by="bob", os="Windows 11", why={"start": ON}),
+                an_own_vm("win11-3", connectionFile=True, console="inUse", used_by="bob", os="Windows 11", why={"start": ON}),
                 an_own_vm("win11-4", os=None, why={"start": ON, "console": because("assigned-to-another")}),
             ],
         ),
@@ -202,31 +205,33 @@ def test_a_tile_comes_and_goes_with_its_pool_and_leads_to_the_console(page, serv
     expect(tiles).to_have_text(["win11"])
 
     why = {"start": ON, "console": OFF}
-    on_the_way = a_pool("win11", a_vm("win11-1", state="starting", display="spice"), why=why)
+    on_the_way = a_pool("win11", a_vm("win11-1", state="starting"), why=why)
     server.answers["pools/win11/start"] = (202, on_the_way)
-    server.answers["pools/win11/console"] = (
-        200,
-        {
-            "vm": "win11-1",
-            "engine": "spice",
-            "url": "",
-            "ticket": "",
-            "password": "",
-            "expiresAt": "",
-            "file": CONSOLE_FILE,
-        },
-    )
     tiles.click()
     expect(page.locator("[data-pool=win11]")).to_have_attribute("data-state", "starting")
     assert server.asked == ["pools/win11/start"]
 
-    with page.expect_download() as downloading:
-        server.show(a_picture(a_pool("win11", a_vm("win11-1", display="spice"), why={"start": ON})))
+    server.show(a_picture(a_pool("win11", a_vm("win11-1"), why={"start": ON})))
+
+    expect(page.locator("[data-vm=win11-1]")).to_contain_text("Closed: It is off.")
     assert server.asked == ["pools/win11/start", "pools/win11/console"]
+    page.evaluate("window.jupyterapp.commands.execute('application:close')")
+    expect(tiles).to_be_visible()
+
+
+def test_virt_viewer_gets_its_file_besides_and_its_user_is_told_what_to_do_with_it(page, server, panel):
+    server.answers["pools/win11/console"] = (200, CONSOLE)
+    server.show(a_picture(a_pool("win11", a_vm("win11-1", connectionFile=True), why={"start": ON})))
+
+    with page.expect_download() as downloading:
+        panel.locator("[data-action=file]").click()
+
+    assert server.asked == ["pools/win11/console"]
     assert downloading.value.suggested_filename == "win11-1.vv"
-    assert downloading.value.path().read_text() == CONSOLE_FILE["content"]
+    assert downloading.value.path().read_text() == CONSOLE["file"]["content"]
     assert downloading.value.url.startswith("blob:")
     expect(page.locator(".Toastify__toast")).to_contain_text("win11-1.vv: Open it with virt-viewer")
+    expect(page.locator("[data-vm=win11-1]")).to_have_count(0)
 
 
 def test_a_console_is_taken_over_only_after_a_question_that_names_who_has_it(page, server, panel):
@@ -240,10 +245,10 @@ def test_a_console_is_taken_over_only_after_a_question_that_names_who_has_it(pag
     expect(dialog).not_to_be_attached()
     assert server.asked == []
 
-    panel.locator("[data-vm-card=win11-3] [data-action=console]").click()
+    panel.locator("[data-vm-card=win11-3] [data-action=file]").click()
     dialog.get_by_role("button", name="Take over").click()
     expect(dialog).not_to_be_attached()
-    expect(page.locator(".Toastify__toast", has_text="Console win11-3: It is off.")).to_be_visible()
+    expect(page.locator(".Toastify__toast", has_text="virt-viewer for win11-3: It is off.")).to_be_visible()
     assert server.asked == ["vms/win11-3/console"]
 
 

@@ -170,3 +170,33 @@ export async function settled(): Promise<void> {
     await Promise.resolve();
   }
 }
+
+/** Tells of sizes when the test says so: jsdom lays nothing out. */
+export class FakeResizeObserver {
+  static install(): void {
+    FakeResizeObserver._all.clear();
+    Object.assign(globalThis, { ResizeObserver: FakeResizeObserver });
+  }
+
+  static tell(node: Element): void {
+    FakeResizeObserver._all.get(node)?.();
+  }
+
+  static isWatched(node: Element): boolean {
+    return FakeResizeObserver._all.has(node);
+  }
+
+  constructor(private readonly _onResize: () => void) {}
+
+  observe(node: Element): void {
+    this._nodes.push(node);
+    FakeResizeObserver._all.set(node, this._onResize);
+  }
+
+  disconnect(): void {
+    this._nodes.forEach(node => FakeResizeObserver._all.delete(node));
+  }
+
+  private static readonly _all = new Map<Element, () => void>();
+  private readonly _nodes: Element[] = [];
+}

@@ -1,4 +1,4 @@
-import type { PoolAction } from './types';
+import type { PoolAction, UserAction, VmView } from './types';
 
 export interface IPoolTarget {
   readonly pool: string;
@@ -17,6 +17,20 @@ const VM_ACTIONS: readonly PoolAction[] = ['start', 'console', 'stop', 'reset'];
 /** What can be done to it, in the order in which it is shown. */
 export function actionsOf(target: Target): readonly PoolAction[] {
   return 'pool' in target ? POOL_ACTIONS : VM_ACTIONS;
+}
+
+/** The same for people: with the file of the console, where there is one. */
+export function userActionsOf(
+  target: Target,
+  vm: VmView | null | undefined
+): readonly UserAction[] {
+  const actions = actionsOf(target);
+  return vm?.connectionFile ? [...actions, 'file'] : actions;
+}
+
+/** What of the server's actions it is: a file opens the console. */
+export function serverActionOf(action: UserAction): PoolAction {
+  return action === 'file' ? 'console' : action;
 }
 
 /** The path of its endpoints. */

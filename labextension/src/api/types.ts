@@ -12,6 +12,8 @@ export type Me = Schemas['Me'];
 export type Notice = Schemas['Notice'];
 export type Permission = Schemas['Permission'];
 export type PoolAction = keyof Schemas['PoolReasons'];
+/** What a person can do: also to have the console's file for virt-viewer, which is another way to open it. */
+export type UserAction = PoolAction | 'file';
 export type Deed = Exclude<PoolAction, 'console'>;
 export type VmState = Schemas['VmState'];
 export type VmView = Schemas['VmView'];

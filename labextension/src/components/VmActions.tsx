@@ -1,12 +1,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Target } from '../api/target';
-import { actionsOf, nameOf } from '../api/target';
-import type { PoolAction, VmView, Whys } from '../api/types';
-import { actionIcons, downloadIcon, waitIcon, warningIcon } from '../icons';
+import { nameOf, serverActionOf, userActionsOf } from '../api/target';
+import type { PoolAction, UserAction, VmView, Whys } from '../api/types';
+import { actionIcons, waitIcon, warningIcon } from '../icons';
 import { actionHint, actionName, actionWord, whySentence } from '../wording';
 
-export type OnAction = (action: PoolAction, target: Target) => void;
+export type OnAction = (action: UserAction, target: Target) => void;
 
 export interface IVmActionsProps {
   readonly target: Target;
@@ -20,7 +20,7 @@ export interface IVmActionsProps {
   readonly onAction: OnAction;
 }
 
-/** The row of icon buttons below a VM. */
+/** The row of icon buttons below a VM; apart from the others, at its end, what most people need not look for. */
 export function VmActions(props: IVmActionsProps): JSX.Element {
   const { target, vm, trans } = props;
   const [isHintShown, setHintShown] = React.useState(true);
@@ -34,12 +34,16 @@ export function VmActions(props: IVmActionsProps): JSX.Element {
       onBlur={() => setHintShown(true)}
       aria-label={trans.__('Actions for %1', vm?.name ?? nameOf(target))}
     >
-      {actionsOf(target).map(action => (
-        <ActionButton key={action} action={action} {...props} />
+      {userActionsOf(target, vm).map(action => (
+        <ActionButton key={action} action={action} look={LOOKS[action]} {...props} />
       ))}
     </div>
   );
 }
+
+type Look = 'prominent' | 'quiet';
+
+const LOOKS: Readonly<Partial<Record<UserAction, Look>>> = { file: 'quiet' };
 
 /** Refusals that are over by themselves. */
 const PASSING = ['pool-exhausted'];
@@ -51,7 +55,7 @@ export function StartButton(props: IVmActionsProps): JSX.Element {
   const icon = code && !PASSING.includes(code) ? warningIcon : waitIcon;
   return (
     <div className="jp-VmPool-First">
-      <ActionButton action="start" prominent {...props} />
+      <ActionButton action="start" look="prominent" {...props} />
       {hint && (
         <p className="jp-VmPool-Hint" data-code={code}>
           <icon.react tag="span" className="jp-VmPool-Icon" />
@@ -63,17 +67,16 @@ export function StartButton(props: IVmActionsProps): JSX.Element {
 }
 
 function ActionButton(
-  props: IVmActionsProps & { action: PoolAction; prominent?: boolean }
+  props: IVmActionsProps & { action: UserAction; look: Look | undefined }
 ): JSX.Element {
-  const { action, target, vm, trans, pending, prominent } = props;
+  const { action, target, trans, pending, look } = props;
   const hint = hindrance(action, props);
-  const title = hint
-    ? `${actionWord(trans, action)}: ${hint}`
-    : actionHint(trans, action, vm?.display);
+  const title = hint ? `${actionWord(trans, action)}: ${hint}` : actionHint(trans, action);
+  const { react: Icon } = actionIcons[action];
   return (
     <button
       type="button"
-      className={prominent ? 'jp-VmPool-Button jp-mod-prominent' : 'jp-VmPool-Button'}
+      className={look ? `jp-VmPool-Button jp-mod-${look}` : 'jp-VmPool-Button'}
       data-action={action}
       data-hint={title}
       title={title}
@@ -84,22 +87,16 @@ function ActionButton(
       aria-busy={pending === action}
       onClick={() => hint === null && props.onAction(action, target)}
     >
-      <ActionIcon action={action} vm={vm} />
-      {prominent && <span>{actionWord(trans, action)}</span>}
+      <Icon tag="span" className="jp-VmPool-Icon" />
+      {look === 'prominent' && <span>{actionWord(trans, action)}</span>}
     </button>
   );
 }
 
-function ActionIcon({ action, vm }: { action: PoolAction; vm: VmView | null }): JSX.Element {
-  const isDownload = action === 'console' && vm?.display === 'spice';
-  const icon = isDownload ? downloadIcon : actionIcons[action];
-  return <icon.react tag="span" className="jp-VmPool-Icon" />;
-}
-
 /** Why the button does nothing now; null if it does. The server's reason is the only rule. */
-function hindrance(action: PoolAction, props: IVmActionsProps): string | null {
+function hindrance(action: UserAction, props: IVmActionsProps): string | null {
   const { why, pending, connected, trans } = props;
-  const reason = why[action];
+  const reason = why[serverActionOf(action)];
   if (reason) {
     return whySentence(trans, reason);
   }

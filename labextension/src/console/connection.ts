@@ -19,6 +19,8 @@ export type ConsoleStatus =
 
 /** The server's close code for: the VM is no longer the user's. */
 const NOT_YOURS = 4403;
+/** For: the VM stopped, or its display ended. */
+const DISPLAY_ENDED = 4409;
 /** Answers that stay the same when one asks again. */
 const FINAL = [401, 403, 404, 409, 422];
 const SECOND = 1000;
@@ -62,6 +64,7 @@ export class ConsoleConnection implements IDisposable {
   /** The person asked, or there is news: begin with short waits again. */
   reconnect(): void {
     this._backoff.reset();
+    this._hasEnded = false;
     this.connect();
   }
 
@@ -78,7 +81,7 @@ export class ConsoleConnection implements IDisposable {
     try {
       // First the code, then the ticket, which is good for ten seconds only.
       const open = await this._loadDisplay();
-      const access = await this._askForTicket();
+      const access = await this._askForTicket(this._hasEnded);
       if (this._attempts === attempt) {
         this._open(open, access);
       }
@@ -99,11 +102,13 @@ export class ConsoleConnection implements IDisposable {
 
   private _onConnected(): void {
     this._backoff.succeeded();
+    this._hasEnded = false;
     this._setStatus({ state: 'connected' });
   }
 
   private _onClosed(code: number): void {
     this._display = null;
+    this._hasEnded ||= code === DISPLAY_ENDED && this._status.state === 'connected';
     if (code === NOT_YOURS) {
       this._close({ kind: 'taken' });
     } else {
@@ -152,7 +157,7 @@ export class ConsoleConnection implements IDisposable {
     this._statusChanged.emit(status);
   }
 
-  private readonly _askForTicket: () => Promise<ConsoleAccess>;
+  private readonly _askForTicket: ConsoleConnection.IOptions['askForTicket'];
   private readonly _loadDisplay: () => Promise<OpenDisplay>;
   private readonly _backoff: Backoff;
   private readonly _statusChanged = new Signal<this, ConsoleStatus>(this);
@@ -160,13 +165,16 @@ export class ConsoleConnection implements IDisposable {
   private _vm: string | null = null;
   private _display: IDisplay | null = null;
   private _attempts = 0;
+  /** The display ended, and with it a connection that was good. */
+  private _hasEnded = false;
   private _wait: ReturnType<typeof setTimeout> | undefined;
   private _isDisposed = false;
 }
 
 export namespace ConsoleConnection {
   export interface IOptions {
-    readonly askForTicket: () => Promise<ConsoleAccess>;
+    /** Asks for a ticket; `hasEnded` if a display ended that was connected, and nobody has asked for another since. */
+    readonly askForTicket: (hasEnded: boolean) => Promise<ConsoleAccess>;
     /** Loads the code that can show displays. */
     readonly loadDisplay: () => Promise<OpenDisplay>;
     readonly backoff?: Backoff;

@@ -1,6 +1,8 @@
 import type { ServerConnection } from '@jupyterlab/services';
-import { displayAddress } from '../api/address';
-import type { ConsoleAccess } from '../api/types';
+import { ApiError } from '../api/error';
+import type { ConsoleAccess, DisplayEngine } from '../api/types';
+import { loadRfb, rfbDisplaysIn } from './rfb';
+import { loadSpice, spiceDisplaysIn } from './spice';
 
 /** An open display. */
 export interface IDisplay {
@@ -11,91 +13,34 @@ export interface IDisplay {
 
 export interface IDisplayEvents {
   onConnected(): void;
-  /** The socket is closed, with the code that the server gave; never after `dispose`. */
+  /** The connection is over, with the code that the server closed it with; never after `dispose`. */
   onClosed(code: number): void;
 }
 
 /** Opens the display at once, since a ticket is good for seconds only. */
 export type OpenDisplay = (access: ConsoleAccess, events: IDisplayEvents) => IDisplay;
 
-/** What we use of noVNC's RFB. */
-export interface IRfb extends EventTarget {
-  background: string;
-  scaleViewport: boolean;
-  showDotCursor: boolean;
-  disconnect(): void;
-  focus(): void;
-  sendCtrlAltDel(): void;
-}
+/** How displays of one engine are opened inside of a node. */
+type DisplaysIn = (node: HTMLElement, settings: ServerConnection.ISettings) => Promise<OpenDisplay>;
 
-export type RfbConstructor = new (
-  target: HTMLElement,
-  channel: WebSocket,
-  options: { shared?: boolean; credentials?: { password: string } }
-) => IRfb;
+/** Each is a chunk of its own, that only those load who open such a console. */
+const ENGINES: Readonly<Record<DisplayEngine, DisplaysIn>> = {
+  vnc: async (node, settings) => rfbDisplaysIn(node, settings, await loadRfb()),
+  spice: async (node, settings) => spiceDisplaysIn(node, settings, await loadSpice())
+};
 
-/** noVNC is 190 kB: a chunk of its own, that only those load who open a console. */
-export async function loadRfb(): Promise<RfbConstructor> {
-  return (await import('@novnc/novnc')).default;
-}
-
-/** How to open displays inside of a node. */
-export function displaysIn(
+/** Loads what shows displays of this engine; a server from before they were told has VNC. */
+export async function displaysIn(
   node: HTMLElement,
   settings: ServerConnection.ISettings,
-  Rfb: RfbConstructor
-): OpenDisplay {
+  engine: DisplayEngine = 'vnc'
+): Promise<OpenDisplay> {
+  const open = await ENGINES[engine](node, settings);
   return (access, events) => {
-    const socket = new settings.WebSocket(displayAddress(settings, access));
-    return new RfbDisplay(node, socket, Rfb, access.password, events);
+    if (access.engine !== engine) {
+      // Its definition was changed meanwhile: the picture will tell.
+      throw new ApiError('display-changed', 'The virtual machine has another display now.', 0);
+    }
+    return open(access, events);
   };
-}
-
-class RfbDisplay implements IDisplay {
-  constructor(
-    node: HTMLElement,
-    socket: WebSocket,
-    Rfb: RfbConstructor,
-    password: string,
-    private readonly _events: IDisplayEvents
-  ) {
-    // The socket's own event, since noVNC does not pass the code on.
-    socket.addEventListener('close', event => this._onClosed(event.code));
-    this._rfb = new Rfb(node, socket, { shared: true, credentials: { password } });
-    this._rfb.background = 'black';
-    this._rfb.scaleViewport = true;
-    this._rfb.showDotCursor = true;
-    this._rfb.addEventListener('connect', () => this._onConnected());
-  }
-
-  focus(): void {
-    this._rfb.focus();
-  }
-
-  sendCtrlAltDel(): void {
-    this._rfb.sendCtrlAltDel();
-  }
-
-  dispose(): void {
-    if (!this._isOver) {
-      this._isOver = true;
-      this._rfb.disconnect();
-    }
-  }
-
-  private _onConnected(): void {
-    if (!this._isOver) {
-      this._events.onConnected();
-    }
-  }
-
-  private _onClosed(code: number): void {
-    if (!this._isOver) {
-      this._isOver = true;
-      this._events.onClosed(code);
-    }
-  }
-
-  private readonly _rfb: IRfb;
-  private _isOver = false;
 }

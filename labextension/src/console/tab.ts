@@ -10,7 +10,7 @@ import { ConsoleBar } from '../components/ConsoleBar';
 import type { IVmPools } from '../tokens';
 import { ConsoleConnection } from './connection';
 import type { OpenDisplay } from './display';
-import { displaysIn, loadRfb } from './display';
+import { displaysIn } from './display';
 import { Tickets } from './tickets';
 import { ConsoleWidget } from './widget';
 
@@ -20,9 +20,11 @@ export class ConsoleTab extends MainAreaWidget<ConsoleWidget> {
     const trans = translator.load('vmpool_ext');
     const tickets = new Tickets(target, pools, trans);
     const connection = new ConsoleConnection({
-      askForTicket: () => tickets.ask(),
-      loadDisplay: (): Promise<OpenDisplay> =>
-        loadRfb().then(Rfb => displaysIn(content.screen, settings, Rfb))
+      askForTicket: hasEnded => tickets.ask(hasEnded),
+      loadDisplay: async (): Promise<OpenDisplay> => {
+        await pools.ready;
+        return displaysIn(content.screen, settings, pools.vm(target)?.display);
+      }
     });
     const toolbar = new Toolbar();
     const onLeave = (): void => toolbar.node.querySelector('button')?.focus();

@@ -27,6 +27,7 @@ export class ConsoleWidget extends Widget {
     this.node.append(this._screen, this._curtain, this._hint);
     connection.statusChanged.connect(this._show, this);
     pools.changed.connect(this._onPoolsChanged, this);
+    this._canvases.observe(this._screen, { childList: true, subtree: true });
     this._leaveKeys = onLeaveKeys(this.node, () => _options.onLeave());
     this._wasAvailable = this._isAvailable;
     this._wasOnline = pools.connected;
@@ -57,6 +58,7 @@ export class ConsoleWidget extends Widget {
       return;
     }
     this._leaveKeys.dispose();
+    this._canvases.disconnect();
     this.connection.dispose();
     super.dispose();
   }
@@ -102,7 +104,7 @@ export class ConsoleWidget extends Widget {
     this._passFocus(status.state === 'connected');
   }
 
-  /** What the display draws on has no name of its own, and Tab would pass it by. */
+  /** What the display draws on, now and later, has no name of its own, and Tab would pass it by. */
   private _describeDisplay(): void {
     const canvas = this._screen.querySelector('canvas');
     if (canvas) {
@@ -131,6 +133,7 @@ export class ConsoleWidget extends Widget {
   private readonly _curtain = document.createElement('p');
   private readonly _hint = document.createElement('p');
   private readonly _leaveKeys: IDisposable;
+  private readonly _canvases = new MutationObserver(() => this._describeDisplay());
   private _wasAvailable: boolean;
   private _wasOnline: boolean;
   private _wasConnected = false;

@@ -16,13 +16,14 @@ import type {
   PoolAction,
   PoolView,
   Problem,
+  UserAction,
   VmView
 } from '../api/types';
 import type { IUpdates } from '../api/updates';
 import type { Availability, IVmPools } from '../tokens';
 
 /** Tells the user that the server refused. */
-export type TellRefusal = (action: PoolAction, target: Target, refusal: ApiError) => void;
+export type TellRefusal = (action: UserAction, target: Target, refusal: ApiError) => void;
 
 /** What the front end knows: the server's last picture, and what it has asked for meanwhile. */
 export class VmPoolManager implements IVmPools, IDisposable {

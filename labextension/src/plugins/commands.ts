@@ -4,8 +4,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Target } from '../api/target';
-import { nameOf } from '../api/target';
-import type { Deed, PoolAction } from '../api/types';
+import { nameOf, serverActionOf, userActionsOf } from '../api/target';
+import type { Deed, UserAction } from '../api/types';
 import { actionIcons } from '../icons';
 import { IVmPools } from '../tokens';
 import { actionHint, actionName, actionWord, usedBySentence } from '../wording';
@@ -62,7 +62,7 @@ async function perform(deed: Deed, target: Target, pools: IVmPools): Promise<voi
 
 /** What the commands for a VM have in common: how they look, and when they are enabled. */
 export function commandFor(
-  action: PoolAction,
+  action: UserAction,
   pools: IVmPools,
   trans: TranslationBundle
 ): Omit<CommandRegistry.ICommandOptions, 'execute'> {
@@ -76,9 +76,15 @@ export function commandFor(
     describedBy: targetArguments(trans),
     isEnabled: args => {
       const target = targetOf(args);
-      return target !== null && pools.allows(target, action) && !pools.pending(target);
+      return target !== null && isToBeHad(action, target, pools) && !pools.pending(target);
     }
   };
+}
+
+/** Whether it can be done now. */
+export function isToBeHad(action: UserAction, target: Target, pools: IVmPools): boolean {
+  const isOffered = userActionsOf(target, pools.vm(target)).includes(action);
+  return isOffered && pools.allows(target, serverActionOf(action));
 }
 
 function confirmByDialog(pools: IVmPools, trans: TranslationBundle): Confirm {

@@ -20,7 +20,7 @@ import { notifier, tellOfFile } from './notifier';
 
 export const consolePlugin: JupyterFrontEndPlugin<void> = {
   id: 'vmpool-ext:console',
-  description: 'The tab with the console of a VM, or the file that virt-viewer opens.',
+  description: 'The tab with the console of a VM, and the file that opens it in virt-viewer.',
   autoStart: true,
   requires: [IVmPools],
   optional: [ITranslator, ILayoutRestorer],
@@ -33,7 +33,7 @@ export const consolePlugin: JupyterFrontEndPlugin<void> = {
     const tracker = new WidgetTracker<ConsoleTab>({ namespace: 'vmpool-console' });
     const openTab = tabOpener(app, pools, translator ?? nullTranslator, tracker);
     const trans = (translator ?? nullTranslator).load('vmpool_ext');
-    addConsoleCommand(app.commands, {
+    addConsoleCommands(app.commands, {
       pools,
       trans,
       confirm: confirmByDialog(trans),
@@ -56,38 +56,50 @@ export const consolePlugin: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** What the command needs of the world around. */
-export interface IConsoleCommandOptions {
+/** What the commands need of the world around. */
+export interface IConsoleCommandsOptions {
   readonly pools: IVmPools;
   readonly trans: TranslationBundle;
   /** Asks whether to take the console over from who uses it. */
   readonly confirm: (vm: VmView) => Promise<boolean>;
   readonly openTab: (target: Target) => Promise<void>;
-  /** Gives the person the file of a display that no tab shows. */
+  /** Gives the person the file for virt-viewer. */
   readonly handOver: (file: ConnectionFile) => void;
   readonly tellRefusal: TellRefusal;
 }
 
-export function addConsoleCommand(
+/** The two ways to a console; either asks first where it would be taken from somebody. */
+export function addConsoleCommands(
   commands: CommandRegistry,
-  options: IConsoleCommandOptions
+  options: IConsoleCommandsOptions
 ): void {
-  const { pools, trans, confirm, openTab } = options;
-  commands.addCommand(CommandIDs.console, {
-    ...commandFor('console', pools, trans),
-    execute: async args => {
-      const target = requiredTarget(args);
-      const vm = pools.vm(target);
-      if (vm && isUsedByAnother(vm) && !(await confirm(vm))) {
-        return;
+  const ways = {
+    console: options.openTab,
+    file: (target: Target) => fetchFile(target, options)
+  };
+  for (const action of ['console', 'file'] as const) {
+    commands.addCommand(CommandIDs[action], {
+      ...commandFor(action, options.pools, options.trans),
+      execute: async args => {
+        const target = requiredTarget(args);
+        if (await mayOpen(target, options)) {
+          await ways[action](target);
+        }
       }
-      await (vm?.display === 'spice' ? fetchFile(target, options) : openTab(target));
-    }
-  });
-  pools.changed.connect(() => commands.notifyCommandChanged(CommandIDs.console));
+    });
+    options.pools.changed.connect(() => commands.notifyCommandChanged(CommandIDs[action]));
+  }
 }
 
-async function fetchFile(target: Target, options: IConsoleCommandOptions): Promise<void> {
+async function mayOpen(
+  target: Target,
+  { pools, confirm }: IConsoleCommandsOptions
+): Promise<boolean> {
+  const vm = pools.vm(target);
+  return !vm || !isUsedByAnother(vm) || confirm(vm);
+}
+
+async function fetchFile(target: Target, options: IConsoleCommandsOptions): Promise<void> {
   try {
     const { file } = await options.pools.openConsole(target);
     if (!file) {
@@ -95,7 +107,7 @@ async function fetchFile(target: Target, options: IConsoleCommandOptions): Promi
     }
     options.handOver(file);
   } catch (error) {
-    options.tellRefusal('console', target, asApiError(error));
+    options.tellRefusal('file', target, asApiError(error));
   }
 }
 

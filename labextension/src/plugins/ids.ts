@@ -1,7 +1,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Target } from '../api/target';
-import type { PoolAction } from '../api/types';
+import type { UserAction } from '../api/types';
 
 /** The names of the commands: the verbs of the permissions. */
 export const CommandIDs = {
@@ -10,12 +10,14 @@ export const CommandIDs = {
   reset: 'vmpool:reset',
   release: 'vmpool:release',
   console: 'vmpool:console',
+  /** The console in virt-viewer. */
+  file: 'vmpool:connection-file',
   /** The tab of a console as it was: asks nothing, and takes no console over. */
   restoreConsole: 'vmpool:restore-console',
   /** From nothing to an open console. */
   open: 'vmpool:open',
   openPanel: 'vmpool:open-panel'
-} as const satisfies Record<PoolAction | 'restoreConsole' | 'open' | 'openPanel', string>;
+} as const satisfies Record<UserAction | 'restoreConsole' | 'open' | 'openPanel', string>;
 
 /** What a command is for; null when it was called without. */
 export function targetOf({ pool, vm }: ReadonlyPartialJSONObject): Target | null {

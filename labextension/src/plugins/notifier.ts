@@ -23,7 +23,7 @@ export function notifier(trans: TranslationBundle): TellRefusal {
 /** What to do with a connection file, and what if nothing happens. */
 export function tellOfFile(trans: TranslationBundle, name: string): void {
   const advice = trans.__(
-    'Open it with virt-viewer (remote-viewer). If nothing happens, install that and press Console again.'
+    'Open it with virt-viewer (remote-viewer). If nothing happens, install that and press virt-viewer again.'
   );
   Notification.emit(shortened(`${name}: ${advice}`), 'info', { autoClose: FILE_SHOWN_FOR });
 }

@@ -2,9 +2,10 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Target } from '../api/target';
-import { actionsOf, keyOf } from '../api/target';
-import type { PoolAction } from '../api/types';
+import { keyOf, userActionsOf } from '../api/target';
+import type { UserAction } from '../api/types';
 import { IVmPools } from '../tokens';
+import { isToBeHad } from './commands';
 import { argumentsOf, CommandIDs } from './ids';
 import { LiveItems } from './live';
 
@@ -28,7 +29,7 @@ export const palettePlugin: JupyterFrontEndPlugin<void> = {
 };
 
 interface IItem {
-  readonly action: PoolAction;
+  readonly action: UserAction;
   readonly target: Target;
 }
 
@@ -48,8 +49,8 @@ function itemsFor(pools: IVmPools): ReadonlyMap<string, IItem> {
     ...pools.vms.map(({ name }) => ({ vm: name }))
   ];
   const items = targets.flatMap(target =>
-    actionsOf(target)
-      .filter(action => pools.allows(target, action))
+    userActionsOf(target, pools.vm(target))
+      .filter(action => isToBeHad(action, target, pools))
       .map(action => ({ action, target }))
   );
   return new Map(items.map(item => [`${item.action} ${keyOf(item.target)}`, item]));

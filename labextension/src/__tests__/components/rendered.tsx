@@ -4,7 +4,7 @@ import * as React from 'react';
 import { act } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import type { Target } from '../../api/target';
-import type { OwnVmView, PoolAction, PoolView } from '../../api/types';
+import type { OwnVmView, PoolView, UserAction } from '../../api/types';
 import { PoolPanel, type IPoolPanelProps } from '../../components/PoolPanel';
 import { anOwnVm, aPool } from '../builders';
 
@@ -12,14 +12,14 @@ let root: Root;
 
 /** The node of the panel under test, and what its buttons called. */
 export let node: HTMLElement;
-export let onAction: jest.Mock<(action: PoolAction, target: Target) => void>;
+export let onAction: jest.Mock<(action: UserAction, target: Target) => void>;
 
 beforeEach(() => {
   Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
   node = document.createElement('div');
   document.body.append(node);
   root = createRoot(node);
-  onAction = jest.fn<(action: PoolAction, target: Target) => void>();
+  onAction = jest.fn<(action: UserAction, target: Target) => void>();
 });
 
 afterEach(() => {

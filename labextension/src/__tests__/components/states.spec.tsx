@@ -211,9 +211,28 @@ describe('A VM of its own', () => {
     expect(node.textContent).not.toContain('Kept');
   });
 
-  it('says that its console is a file to download, where it is', () => {
-    showOwnVm({ display: 'spice' });
+  it('has a file for virt-viewer besides, where the server has one', () => {
+    showOwnVm({ display: 'spice', connectionFile: true });
 
-    expect(find('[data-action="console"]').title).toContain('virt-viewer');
+    click('file');
+
+    expect(find('[data-action="file"]').title).toContain('virt-viewer');
+    expect(find('[data-action="console"]').title).not.toContain('virt-viewer');
+    expect(onAction).toHaveBeenCalledWith('file', { vm: 'lab-1' });
+  });
+
+  it('has no file where the server has none', () => {
+    showOwnVm({ display: 'spice', connectionFile: false });
+
+    expect(node.querySelector('[data-action="file"]')).toBeNull();
+  });
+
+  it('says of the file what it says of the console', () => {
+    showOwnVm({ connectionFile: true, why: { console: { code: 'not-running' } } });
+
+    click('file');
+
+    expect(find('[data-action="file"]').title).toContain('is off');
+    expect(onAction).not.toHaveBeenCalled();
   });
 });

@@ -3,8 +3,8 @@ import { Backoff } from '../../api/backoff';
 import { ApiError } from '../../api/error';
 import type { ConsoleAccess } from '../../api/types';
 import { ConsoleConnection } from '../../console/connection';
-import type { IRfb, RfbConstructor } from '../../console/display';
-import { displaysIn } from '../../console/display';
+import type { IRfb, RfbConstructor } from '../../console/rfb';
+import { rfbDisplaysIn } from '../../console/rfb';
 import { aConsole } from '../builders';
 import { FakeSocket, fakeSettings, settled } from '../fakes';
 
@@ -33,17 +33,19 @@ class FakeRfb extends EventTarget implements IRfb {
 }
 
 let connection: ConsoleConnection;
-let askForTicket: jest.Mock<() => Promise<ConsoleAccess>>;
+let askForTicket: jest.Mock<(hasEnded: boolean) => Promise<ConsoleAccess>>;
 
 beforeEach(() => {
   jest.useFakeTimers();
   const node = document.createElement('div');
   const settings = fakeSettings();
-  askForTicket = jest.fn<() => Promise<ConsoleAccess>>().mockResolvedValue(aConsole());
+  askForTicket = jest
+    .fn<(hasEnded: boolean) => Promise<ConsoleAccess>>()
+    .mockResolvedValue(aConsole());
   connection = new ConsoleConnection({
     askForTicket,
     loadDisplay: () =>
-      Promise.resolve(displaysIn(node, settings, FakeRfb as unknown as RfbConstructor)),
+      Promise.resolve(rfbDisplaysIn(node, settings, FakeRfb as unknown as RfbConstructor)),
     backoff: new Backoff(() => 1)
   });
 });
@@ -141,6 +143,25 @@ describe('The console', () => {
     FakeRfb.last.succeed();
 
     expect(connection.status.state).toBe('connected');
+  });
+
+  it('says when it asks again that the display ended under it, until the person asks', async () => {
+    await connected();
+    askForTicket.mockRejectedValue(new ApiError('console-elsewhere', 'Elsewhere.', 409));
+    FakeSocket.last.end(4409);
+    await pass(1000);
+    connection.reconnect();
+    await settled();
+
+    expect(askForTicket.mock.calls).toEqual([[false], [true], [false]]);
+  });
+
+  it.each([1006, 4401])('says nothing of the kind after a loss with %i', async code => {
+    await connected();
+    FakeSocket.last.end(code);
+    await pass(1000);
+
+    expect(askForTicket.mock.calls).toEqual([[false], [false]]);
   });
 
   it('connects at once when the person says so', async () => {

@@ -189,6 +189,16 @@ describe('The tab of a console', () => {
     expect(document.getElementById(described)?.textContent).toContain('Ctrl+Shift+Escape');
   });
 
+  it('describes its screen again when the guest has another one', async () => {
+    await connected();
+    const other = document.createElement('canvas');
+    canvas.replaceWith(other);
+    await settled();
+
+    expect(other.getAttribute('aria-label')).toBe('Screen of demo-1');
+    expect(other.tabIndex).toBe(0);
+  });
+
   it('gives the keys to the guest once connected, where it had been waited for', async () => {
     widget.node.tabIndex = -1;
     widget.node.focus();

@@ -5,7 +5,7 @@ import { ApiError } from '../../api/error';
 import type { Target } from '../../api/target';
 import type { ConnectionFile, VmView } from '../../api/types';
 import type { TellRefusal } from '../../model/manager';
-import { addConsoleCommand } from '../../plugins/console';
+import { addConsoleCommands } from '../../plugins/console';
 import { CommandIDs } from '../../plugins/ids';
 import { aConsole, aFile, anOwnVm, aPool, aVm } from '../builders';
 import { FakePools } from '../fakes';
@@ -28,10 +28,10 @@ beforeEach(() => {
   handOver = jest.fn<(file: ConnectionFile) => void>();
   tellRefusal = jest.fn<TellRefusal>();
   const trans = nullTranslator.load('vmpool_ext');
-  addConsoleCommand(commands, { pools, trans, confirm, openTab, handOver, tellRefusal });
+  addConsoleCommands(commands, { pools, trans, confirm, openTab, handOver, tellRefusal });
 });
 
-describe('The command for a console', () => {
+describe('The commands for a console', () => {
   it('opens a tab without a question where nobody else is', async () => {
     pools.show(aPool({ vm: aVm({ console: 'open' }) }));
 
@@ -61,44 +61,76 @@ describe('The command for a console', () => {
     expect(confirm).not.toHaveBeenCalled();
   });
 
-  it('tells when the answer has no file', async () => {
-    pools.show(aPool({ vm: aVm({ display: 'spice' }) }));
-    pools.openConsole.mockResolvedValue(aConsole());
+  it('opens a tab for a SPICE display too', async () => {
+    pools.show(aPool({ vm: aVm({ display: 'spice', connectionFile: true }) }));
 
     await commands.execute(CommandIDs.console, DEMO);
 
-    const refusal = tellRefusal.mock.calls[0]?.[2];
-    expect(refusal?.message).toContain('no file for virt-viewer');
-  });
-
-  it('takes nothing when the person says no', async () => {
-    confirm.mockResolvedValue(false);
-    pools.showVms(anOwnVm({ console: 'inUse', display: 'spice' }));
-
-    await commands.execute(CommandIDs.console, LAB);
-
-    expect(openTab).not.toHaveBeenCalled();
+    expect(openTab).toHaveBeenCalledWith(DEMO);
     expect(pools.openConsole).not.toHaveBeenCalled();
   });
 
-  it('hands over the file of a display that no tab shows', async () => {
-    pools.show(aPool({ vm: aVm({ display: 'spice' }) }));
+  it.each([CommandIDs.console, CommandIDs.file])(
+    'take nothing by %s when the person says no',
+    async command => {
+      confirm.mockResolvedValue(false);
+      pools.showVms(anOwnVm({ console: 'inUse', display: 'spice', connectionFile: true }));
+
+      await commands.execute(command, LAB);
+
+      expect(confirm).toHaveBeenCalledTimes(1);
+      expect(openTab).not.toHaveBeenCalled();
+      expect(pools.openConsole).not.toHaveBeenCalled();
+    }
+  );
+});
+
+describe('The command for a file', () => {
+  beforeEach(() => pools.show(aPool({ vm: aVm({ display: 'spice', connectionFile: true }) })));
+
+  it('hands it over, and opens no tab', async () => {
     pools.openConsole.mockResolvedValue(aFile());
 
-    await commands.execute(CommandIDs.console, DEMO);
+    await commands.execute(CommandIDs.file, DEMO);
 
     expect(handOver).toHaveBeenCalledWith(aFile().file);
     expect(openTab).not.toHaveBeenCalled();
   });
 
+  it('takes a console over once the person has agreed', async () => {
+    pools.showVms(anOwnVm({ console: 'inUse', display: 'spice', connectionFile: true }));
+    pools.openConsole.mockResolvedValue(aFile());
+
+    await commands.execute(CommandIDs.file, LAB);
+
+    expect(confirm).toHaveBeenCalledTimes(1);
+    expect(handOver).toHaveBeenCalledWith(aFile().file);
+  });
+
+  it('is there only where the server has one', () => {
+    expect(commands.isEnabled(CommandIDs.file, DEMO)).toBe(true);
+
+    pools.show(aPool({ vm: aVm({ display: 'spice' }) }));
+
+    expect(commands.isEnabled(CommandIDs.file, DEMO)).toBe(false);
+  });
+
+  it('tells when the answer has no file', async () => {
+    pools.openConsole.mockResolvedValue(aConsole());
+
+    await commands.execute(CommandIDs.file, DEMO);
+
+    const refusal = tellRefusal.mock.calls[0]?.[2];
+    expect(refusal?.message).toContain('no file for virt-viewer');
+  });
+
   it('tells when there is no file to be had', async () => {
     const refusal = new ApiError('not-running', 'It is off.', 409);
-    pools.show(aPool({ vm: aVm({ display: 'spice' }) }));
     pools.openConsole.mockRejectedValue(refusal);
 
-    await commands.execute(CommandIDs.console, DEMO);
+    await commands.execute(CommandIDs.file, DEMO);
 
-    expect(tellRefusal).toHaveBeenCalledWith('console', DEMO, refusal);
+    expect(tellRefusal).toHaveBeenCalledWith('file', DEMO, refusal);
     expect(handOver).not.toHaveBeenCalled();
   });
 });

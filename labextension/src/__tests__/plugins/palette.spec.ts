@@ -49,4 +49,16 @@ describe('The palette', () => {
       ['vmpool:reset', { vm: 'lab-1' }]
     ]);
   });
+
+  it('has the file of a console while that can be opened, where there is one', () => {
+    const pools = new FakePools();
+    const { palette, shown } = aPalette();
+    keepItems(palette, pools, 'Virtual machines');
+
+    pools.showVms(anOwnVm({ connectionFile: true }));
+    expect(shown()).toContainEqual(['vmpool:connection-file', { vm: 'lab-1' }]);
+
+    pools.showVms(anOwnVm({ connectionFile: true, why: { console: NOTHING } }));
+    expect(shown()).not.toContainEqual(['vmpool:connection-file', { vm: 'lab-1' }]);
+  });
 });
