@@ -10,7 +10,7 @@ export YARN_ENABLE_TELEMETRY := 0
 
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 LAB_SOURCES := $(shell find labextension/src labextension/style labextension/schema -type f) \
-	$(addprefix labextension/,package.json yarn.lock .yarnrc.yml tsconfig.json tsconfig.build.json install.json)
+	$(addprefix labextension/,package.json yarn.lock .yarnrc.yml tsconfig.json tsconfig.build.json install.json bundle.config.cjs)
 BUNDLE := vmpool_ext/labextension/package.json
 PYTEST := $(BIN)/python -m pytest
 
@@ -106,5 +106,7 @@ $(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt
 
 $(VENV)/.test-ready: $(VENV)/.dev-ready
 	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v qemu-img" qemu-utils "command -v chromium" chromium
+	@# Debian 12 has SPICE in what QEMU needs, Debian 13 in a package of its own.
+	@.ci/install-packages "qemu-system-x86_64 -spice help | grep port" qemu-system-modules-spice
 	@$(BIN)/python -m tests.cluster.build
 	@touch $@

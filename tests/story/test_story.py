@@ -13,13 +13,13 @@ pytestmark = pytest.mark.browser
 SHIFTED = {">": "Period", "S": "KeyS", "|": "Backslash"}
 
 
-def type_into_guest(page, text):
-    """Press the keys of a US keyboard: a display carries keys, not characters."""
+def type_into_guest(page, text, held=0):
+    """Press the keys of a US keyboard: a display carries keys, not characters. Each is held down for some milliseconds."""
     for character in text:
         if character in SHIFTED:
-            page.keyboard.press(f"Shift+{SHIFTED[character]}")
+            page.keyboard.press(f"Shift+{SHIFTED[character]}", delay=held)
         else:
-            page.keyboard.type(character)
+            page.keyboard.type(character, delay=held)
     page.keyboard.press("Enter")
 
 
