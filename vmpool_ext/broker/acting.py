@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from vmpool_ext.broker.inventory import Inventory
+    from vmpool_ext.broker.losses import Losses
     from vmpool_ext.broker.ports import Backend
     from vmpool_ext.domain.errors import Refused
     from vmpool_ext.domain.machine import VirtualMachine
@@ -30,9 +31,10 @@ def nothing_against(_: VirtualMachine) -> None:
 class Acting:
     """The acts, and the loop around them."""
 
-    def __init__(self, backend: Backend, inventory: Inventory) -> None:
+    def __init__(self, backend: Backend, inventory: Inventory, losses: Losses) -> None:
         self._backend = backend
         self._inventory = inventory
+        self._losses = losses
 
     async def on(self, look: Look, why_not: Rule, act: Act) -> VirtualMachine:
         """Judge and act, again as often as the VM was not any more as it was judged."""
@@ -72,4 +74,6 @@ class Acting:
             vm = await self.request_stopped(vm)
         if action is EndAction.DISCARD and vm.disk_used:
             vm = await self._backend.discard(vm)
+        if held := vm.assignment:
+            self._losses.given_back(held.pool, held.user)
         return await self._backend.release(vm)

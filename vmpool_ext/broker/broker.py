@@ -13,8 +13,9 @@ from vmpool_ext.broker.consoles import Consoles
 from vmpool_ext.broker.following import Following
 from vmpool_ext.broker.inventory import Inventory
 from vmpool_ext.broker.keeper import Keeper
+from vmpool_ext.broker.losses import Losses
 from vmpool_ext.broker.moments import change_or_moment
-from vmpool_ext.broker.views import OwnVmView, Picture, PoolView, notices_for, own_vm_view, pool_view
+from vmpool_ext.broker.views import OwnVmView, Picture, PoolView, loss_notice, notices_for, own_vm_view, pool_view
 from vmpool_ext.domain.actions import (
     why_no_own_start,
     why_no_reset,
@@ -64,7 +65,8 @@ class PoolBroker:
         self._clock = clock
         self._inventory = Inventory(clock, prefer)
         self._assigning = Assigning(backend, self._inventory, clock)
-        self._acting = Acting(backend, self._inventory)
+        self._losses = Losses(self._inventory, clock)
+        self._acting = Acting(backend, self._inventory, self._losses)
         self._consoles = Consoles(backend, self._inventory, clock, self._acting)
         self._keeper = Keeper(backend, self._inventory, clock, self._acting, used_vm)
 
@@ -94,7 +96,7 @@ class PoolBroker:
             revision=self._inventory.revision,
             pools=tuple(pool_view(user, pool, self._inventory) for pool in sorted(mine, key=lambda pool: pool.name)),
             vms=self.vms(user),
-            notices=notices_for(user, self._inventory.pools),
+            notices=(*notices_for(user, self._inventory.pools), *map(loss_notice, self._losses.of(user.name))),
             problem=self._inventory.problem,
         )
 
@@ -112,7 +114,8 @@ class PoolBroker:
         shown: Picture | None = None
         while True:
             # Before the picture: whatever passes while it is sent makes another.
-            change, moment = self._inventory.next_change(), self._inventory.next_moment()
+            change = self._inventory.next_change()
+            moment = min(self._inventory.next_moment(), self._losses.next_moment())
             picture = self.overview(user)
             if shown is None or replace(picture, revision=shown.revision) != shown:
                 yield picture
@@ -127,6 +130,8 @@ class PoolBroker:
         if refusal := why_nobody_of_that_name(user, pool):
             raise refusal
         given = await self._assigning.assigned_or_given(pool, user)
+        if given.newly:
+            self._losses.given(given.vm)
         log.info("start: vm %s of pool %s for %s", given.vm.name, name, user.name)
         allowed = EVERY_PERMISSION if given.newly else may
         await self._on_own(user, pool, lambda vm: why_no_start(vm, allowed), self._acting.request_running)

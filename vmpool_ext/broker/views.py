@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmpool_ext.broker.inventory import Inventory, Problem
+    from vmpool_ext.broker.losses import Loss
     from vmpool_ext.domain.errors import Refused
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.permission import Permissions
@@ -93,7 +94,7 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an administrator should mend in a pool."""
+    """What an administrator should mend in a pool, or what a user should know of what became of their VM."""
 
     pool: str
     severity: str
@@ -137,6 +138,12 @@ def notices_for(user: User, pools: Mapping[str, Pool]) -> tuple[Notice, ...]:
         return ()
     told = ((pool, kind, text) for pool in pools.values() for kind, text in _wrong_with(pool) if text)
     return tuple(Notice(pool.name, kind, text) for pool, kind, text in sorted(told, key=lambda each: each[0].name))
+
+
+def loss_notice(loss: Loss) -> Notice:
+    """Tell a user that another writer has undone what was given to them."""
+    message = f'The VM "{loss.vm}" was yours for a moment; another program that manages it has taken it back. Press Start again.'
+    return Notice(loss.pool, "warning", message)
 
 
 def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:
