@@ -1,6 +1,8 @@
 """Accounts of one namespace, their tokens, and what they may."""
 
 ROLES = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/{}"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+MANY = 1000
 SHORTEST = 600
 """Seconds that a token is good for, at the least."""
 
@@ -27,3 +29,16 @@ async def may(namespace, account, rules):
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace.name}],
     }
     await namespace.requests.ask("POST", ROLES.format(namespace.name, "rolebindings"), bound)
+    for rule in rules[:1]:
+        await until_allowed(namespace, account, rule["verbs"][0], rule["apiGroups"][0], rule["resources"][0])
+
+
+async def until_allowed(namespace, account, verb, group, resource):
+    """Ask until the API server has heard of it: it reads its own roles as a client does."""
+    attributes = {"namespace": namespace.name, "verb": verb, "group": group, "resource": resource}
+    user = f"system:serviceaccount:{namespace.name}:{account}"
+    review = {"spec": {"user": user, "resourceAttributes": attributes}}
+    for _ in range(MANY):
+        if (await namespace.requests.ask("POST", REVIEWS, review))["status"]["allowed"]:
+            return
+    raise AssertionError(review)

@@ -18,6 +18,7 @@ from vmpool_ext.backends.kubernetes.credentials import Credentials
 from vmpool_ext.backends.kubernetes.errors import ApiError, NotFound, WrongCredentials
 from vmpool_ext.backends.kubernetes.logins import Logins
 from vmpool_ext.backends.kubernetes.objects import vm_of
+from vmpool_ext.backends.kubernetes.permissions import Permissions, not_installed
 from vmpool_ext.backends.kubernetes.picture import POOLS, VMS, story
 from vmpool_ext.backends.kubernetes.place import Place
 from vmpool_ext.backends.kubernetes.upkeep import Upkeep
@@ -82,7 +83,9 @@ class KubernetesBackend(Configurable):
 
     async def watch(self) -> AsyncGenerator[Event, None]:
         """Give everything, then every change."""
-        place = (await self._served()).place
+        serving = await self._served()
+        await serving.permissions.require()
+        place = serving.place
         upkeep = Upkeep(place.writes)
         reflectors = {POOLS: place.watch_pools(), VMS: place.watch_vms()}
         try:
@@ -205,6 +208,7 @@ class _Serving:
         self.place = place
         self.consoles = consoles
         self.logins = logins
+        self.permissions = Permissions(place.client, place.namespace)
 
     async def require_running(self, vm: VirtualMachine) -> None:
         """Refuse a VM that is off; but say first whether it is as it was read."""
@@ -220,4 +224,4 @@ def _require_running(vm: VirtualMachine) -> None:
 
 
 def _behind(why: ApiError) -> Behind:
-    return Behind(code_of(why), str(why))
+    return Behind(code_of(why), not_installed() if isinstance(why, NotFound) else str(why))
