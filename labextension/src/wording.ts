@@ -203,9 +203,14 @@ export function problemAdvice(trans: TranslationBundle, code: string): string {
 
 /** What a notice comes to, for those who can mend it. */
 export function noticeWord(trans: TranslationBundle, severity: Notice['severity']): string {
-  return severity === 'error'
-    ? trans.__('Gives out nothing until it is mended')
-    : trans.__('Works here, but not with VM-Operator alone');
+  switch (severity) {
+    case 'error':
+      return trans.__('Gives out nothing until it is mended');
+    case 'warning':
+      return trans.__('Works here, but not with VM-Operator alone');
+    case 'lost':
+      return trans.__('Your VM was taken back');
+  }
 }
 
 /** The server's own sentence; ours only where no server spoke. */

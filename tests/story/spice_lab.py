@@ -52,16 +52,18 @@ def a_spice_lab():
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home)
         image = build_image(default_cache(), lambda _: None)
-        machines = {name: stack.enter_context(_running(home / name, image)) for name in (DESK, LAB)}
+        machines = {name: stack.enter_context(running(home / name, image)) for name in (DESK, LAB)}
         token = secrets.token_hex()
-        port = stack.enter_context(_serving(home, token))
+        backend = {"VmPoolExtension.backend_class": "tests.story.spice_backend.SpiceBackend"}
+        port = stack.enter_context(serving(home, token, backend, {MACHINES: str(home)}))
         for machine in machines.values():
             machine.wait_for_greeting()
         yield SpiceLab(port, token, machines, home / "log")
 
 
 @contextmanager
-def _running(folder, image):
+def running(folder, image):
+    """Start a machine, and end it."""
     machine = SpiceMachine(folder)
     machine.start(image)
     try:
@@ -71,13 +73,14 @@ def _running(folder, image):
 
 
 @contextmanager
-def _serving(home, token):
+def serving(home, token, options, environment=None):
+    """Start JupyterLab for ann with these options; give its port."""
     own = {
         "HOME": str(home),
         "JUPYTER_TOKEN": token,
         "JUPYTER_PLATFORM_DIRS": "0",
-        MACHINES: str(home),
         "PYTHONPATH": str(ROOT),
+        **(environment or {}),
     }
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("JUPYTER_", "XDG_"))}
     # JupyterLab's own question about news.
@@ -89,7 +92,7 @@ def _serving(home, token):
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
              f"--ServerApp.root_dir={home}", "--LabApp.expose_app_in_browser=True", "--VmPoolExtension.user=ann",
              "--ServerApp.jpserver_extensions={'vmpool_ext': True}",
-             "--VmPoolExtension.backend_class=tests.story.spice_backend.SpiceBackend"],
+             *(f"--{name}={value}" for name, value in options.items())],
             env={**inherited, **own}, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

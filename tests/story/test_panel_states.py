@@ -104,6 +104,20 @@ STATES = {
         ),
         ["Gives out nothing until it is mended", "P1DT", "VM-Operator alone", "Tell your administrator"],
     ),
+    "taken back": (
+        a_picture(
+            a_pool("linux", free=2, why={"stop": because("nothing-assigned")}),
+            notices=[
+                {
+                    "pool": "linux",
+                    "severity": "lost",
+                    "message": 'The VM "linux-1" was yours for a moment; another program that manages it has taken it back. '
+                    "Press Start again.",
+                },
+            ],
+        ),
+        ["Your VM was taken back", "Press Start again"],
+    ),
     "virtual machines": (
         a_picture(
             a_pool("linux", a_vm("linux-1"), why={"start": ON}),

@@ -143,7 +143,7 @@ def notices_for(user: User, pools: Mapping[str, Pool]) -> tuple[Notice, ...]:
 def loss_notice(loss: Loss) -> Notice:
     """Tell a user that another writer has undone what was given to them."""
     message = f'The VM "{loss.vm}" was yours for a moment; another program that manages it has taken it back. Press Start again.'
-    return Notice(loss.pool, "warning", message)
+    return Notice(loss.pool, "lost", message)
 
 
 def pool_view(user: User, pool: Pool, inventory: Inventory) -> PoolView:

@@ -57,20 +57,20 @@ export function ProblemBanner(props: {
   );
 }
 
-/** What administrators are told about pools. */
+/** What administrators are told about pools, and users about VMs that they have lost. */
 export function Notices(props: {
   readonly notices: readonly Notice[];
   readonly trans: TranslationBundle;
 }): JSX.Element {
   const { notices, trans } = props;
   return (
-    <ul className="jp-VmPool-Notices" aria-label={trans.__('For administrators')}>
+    <ul className="jp-VmPool-Notices" aria-label={trans.__('Notices')}>
       {notices.map(({ pool, severity, message }) => {
         const icon = severity === 'error' ? errorIcon : warningIcon;
         return (
           <li
             key={`${pool} ${severity} ${message}`}
-            className={`jp-VmPool-Banner jp-mod-${severity}`}
+            className={`jp-VmPool-Banner jp-mod-${severity === 'error' ? 'error' : 'warning'}`}
             data-notice={pool}
             data-severity={severity}
           >

@@ -165,6 +165,15 @@ describe('The panel', () => {
     );
   });
 
+  it('tells users that their VM was taken back, and what to do', () => {
+    const message = 'The VM "vm1" was yours for a moment. Press Start again.';
+
+    show({ notices: [{ pool: 'win11', severity: 'lost', message }], pools: [aPool()] });
+
+    expect(find('[data-notice="win11"]').textContent).toContain('Your VM was taken back');
+    expect(find('[data-notice="win11"]').textContent).toContain('Press Start again');
+  });
+
   it('announces what VMs have come to, politely and once', () => {
     show({ pools: [aPool({ vm: aVm({ state: 'starting' }) })], vms: [anOwnVm()] });
     expect(find('[data-announcer]').textContent).toBe('');
