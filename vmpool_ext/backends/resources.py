@@ -6,11 +6,11 @@ the others. Writing gives a new dict, in which every field that is not ours is a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.errors import InvalidDefinition
@@ -26,7 +26,7 @@ from vmpool_ext.domain.retention import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Resource = dict[str, Any]
 
@@ -67,7 +67,7 @@ _VM_MAY = ()
 def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachine:
     """Read a VM; what cannot be read grants nothing and assigns nothing."""
     metadata, spec, status = (_mapping(resource, part) for part in ("metadata", "spec", "status"))
-    conditions = _conditions(status)
+    conditions, notes = _conditions(status), annotations_of(resource)
     return VirtualMachine(
         name=metadata["name"],
         version=version,
@@ -80,10 +80,10 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         user_logged_in=conditions[USER_LOGGED_IN],
         console_connected=conditions[CONSOLE_CONNECTED],
         assignment=_assignment(status),
-        session=_session(annotations_of(resource).get(SESSION)),
-        ending_run=_moment(annotations_of(resource).get(ENDING_RUN)),
-        disk_user=_disk_user(annotations_of(resource).get(DISK)),
-        discarding=annotations_of(resource).get(DISK) == DISK_TO_DISCARD,
+        session=_session(notes.get(SESSION)),
+        ending_run=_moment(notes.get(ENDING_RUN)),
+        disk_user=_disk_user(notes.get(DISK)),
+        discarding=notes.get(DISK) == DISK_TO_DISCARD,
         login_user=_text(_mapping(_mapping(spec, "vm"), "display").get("loggedInUser")),
         logged_in_user=_text(status.get("loggedInUser")),
         console_user=_text(status.get("consoleUser")),
@@ -229,8 +229,14 @@ def parse_time(text: object) -> datetime:
     >>> parse_time("2026-01-15T12:30:00.123456789Z").isoformat()
     '2026-01-15T12:30:00.123456+00:00'
     """
-    with suppress(TypeError, ValueError, OverflowError):
-        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # TypeError is one of the answers
+    return _time_of(text) if isinstance(text, str) else NEVER
+
+
+@lru_cache(maxsize=2**14)
+def _time_of(text: str) -> datetime:
+    """Read each time once: most conditions of a VM changed at the same time, or never."""
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     return NEVER
@@ -244,7 +250,7 @@ def _new_condition(type_: str) -> Resource:
 def _conditions(status: Mapping[str, Any]) -> dict[str, Condition]:
     conditions = dict.fromkeys(CONDITIONS, Condition())
     for one in _list(status.get("conditions")):
-        if isinstance(one, Mapping) and one.get("type") in conditions:
+        if isinstance(one, dict) and one.get("type") in conditions:
             conditions[one["type"]] = Condition(
                 status=one.get("status") == "True",
                 since=parse_time(one.get("lastTransitionTime")),
@@ -315,7 +321,7 @@ def _grants(spec: Mapping[str, Any], default: Iterable[str]) -> tuple[tuple[Gran
 
 
 def _grant(entry: object, default: Iterable[str]) -> Grant:
-    if not isinstance(entry, Mapping) or not isinstance(may := _given(entry, "may", list(default)), list):
+    if not isinstance(entry, dict) or not isinstance(may := _given(entry, "may", list(default)), list):
         message = "A permission is an object with a user or a role and a list of what it allows."
         raise InvalidDefinition(message)
     return Grant(parse_permissions(may), user=_text(entry.get("user")), role=_text(entry.get("role")))
@@ -329,7 +335,7 @@ def _given(part: Mapping[str, Any], key: str, default: Any) -> Any:
 
 def _mapping(parent: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     part = parent.get(key)
-    return part if isinstance(part, Mapping) else {}
+    return part if isinstance(part, dict) else {}
 
 
 def _list(value: object) -> list[Any]:
@@ -345,4 +351,4 @@ def _text(value: object) -> str | None:
 
 
 def _is_of_type(condition: object, type_: str) -> bool:
-    return isinstance(condition, Mapping) and condition.get("type") == type_
+    return isinstance(condition, dict) and condition.get("type") == type_
