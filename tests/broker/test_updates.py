@@ -174,8 +174,8 @@ async def test_no_view_has_a_field_that_is_not_in_the_contract(broker, settled):
         "name", "free", "total", "retention", "may", "vm", "waiting", "why",
     }  # fmt: skip
     assert {field.name for field in fields(pool.vm)} == {
-        "name", "state", "booted", "logged_in_user", "console", "display", "connection_file", "since", "retained_until",
-        "os", "may", "fault",
+        "name", "state", "booted", "logged_in_user", "console", "display", "connection_file", "restarts_for_reset", "since",
+        "retained_until", "os", "may", "fault",
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ def a_vm(name, **given):
         "console": "closed",
         "display": "vnc",
         "connectionFile": False,
+        "restartsForReset": False,
         "since": SINCE,
         "retainedUntil": None,
         "os": "Debian 13",

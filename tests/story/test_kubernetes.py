@@ -61,6 +61,9 @@ def test_a_vm_of_vm_operator_is_started_and_worked_in_and_given_back(browser, la
     machine.until(lambda: "operator\n" in machine.serial.replace("\r", ""))
     page.screenshot(path=RESULTS / "kubernetes-console.png")
 
+    card.locator("[data-action=reset]").click()
+    expect(page.locator(".jp-Dialog")).to_contain_text("shut down and started again")
+    page.get_by_role("button", name="Cancel").click()
     card.locator("[data-action=release]").click()
     page.locator(".jp-Dialog .jp-mod-accept").click()
 

@@ -51,6 +51,7 @@ async def test_an_own_vm_is_shown_field_by_field(call, settled):
         "console": "closed",
         "display": "vnc",
         "connectionFile": False,
+        "restartsForReset": False,
         "since": pool["vm"]["since"],
         "retainedUntil": pool["vm"]["retainedUntil"],
         "os": "Nothing at all",

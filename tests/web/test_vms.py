@@ -21,6 +21,7 @@ async def test_a_vm_is_shown_field_by_field(call):
         "console": "closed",
         "display": "vnc",
         "connectionFile": False,
+        "restartsForReset": False,
         "since": None,
         "retainedUntil": None,
         "os": None,

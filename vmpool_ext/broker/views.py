@@ -63,6 +63,7 @@ class VmView:
     console: str
     display: str
     connection_file: bool
+    restarts_for_reset: bool
     since: datetime | None
     retained_until: datetime | None
     os: str | None
@@ -175,6 +176,7 @@ def _common(user: User, vm: VirtualMachine) -> dict[str, Any]:
         "console": _console_word(user, vm),
         "display": vm.display,
         "connection_file": vm.opens_in_viewers,
+        "restarts_for_reset": vm.restarts_for_reset,
         "since": None if vm.running.since == NEVER else vm.running.since,
         "os": vm.os,
         "may": _words(permissions_for(user, vm.grants)),

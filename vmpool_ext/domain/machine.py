@@ -96,6 +96,8 @@ class VirtualMachine:
     console_user: str | None = None
     display: str = "vnc"
     """What its console is opened with: ``vnc`` or ``spice``."""
+    restarts_for_reset: bool = False
+    """Whether its reset button is out of reach, so that a reset shuts it down and starts it again."""
     reachable: bool = True
     """Whether programs on the user's own machine reach its display, if it is SPICE; one that is VNC is not for them."""
     disk_user: str | None = None

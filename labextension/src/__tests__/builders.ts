@@ -10,6 +10,7 @@ export function aVm(given: Partial<VmView> = {}): VmView {
     console: 'closed',
     display: 'vnc',
     connectionFile: false,
+    restartsForReset: false,
     since: null,
     retainedUntil: null,
     os: null,

@@ -448,6 +448,8 @@ export interface components {
             readonly display: components["schemas"]["DisplayEngine"];
             /** @description Whether what opens the console has a `file` for virt-viewer, too. */
             readonly connectionFile: boolean;
+            /** @description Whether `reset` shuts the VM down and starts it again, since its reset button is out of reach. */
+            readonly restartsForReset: boolean;
             /** @description Since when the VM runs or does not run, or null when never started. */
             readonly since: components["schemas"]["Time"] | null;
             /** @description Until when the VM is kept for the user if its console stays closed; null while it is open or where it has no end. */

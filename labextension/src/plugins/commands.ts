@@ -5,7 +5,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Target } from '../api/target';
 import { nameOf, serverActionOf, userActionsOf } from '../api/target';
-import type { Deed, UserAction } from '../api/types';
+import type { Deed, UserAction, VmView } from '../api/types';
 import { actionIcons } from '../icons';
 import { IVmPools } from '../tokens';
 import { actionHint, actionName, actionWord, usedBySentence } from '../wording';
@@ -89,9 +89,10 @@ export function isToBeHad(action: UserAction, target: Target, pools: IVmPools): 
 
 function confirmByDialog(pools: IVmPools, trans: TranslationBundle): Confirm {
   return async (deed, target) => {
+    const vm = pools.vm(target);
     const result = await showDialog({
-      title: question(trans, deed, pools.vm(target)?.name ?? nameOf(target)),
-      body: [usedBySentence(trans, pools.vm(target)), consequence(trans, deed, target)]
+      title: question(trans, deed, vm?.name ?? nameOf(target)),
+      body: [usedBySentence(trans, vm), consequence(trans, deed, target, vm)]
         .filter(Boolean)
         .join(' '),
       buttons: [
@@ -115,7 +116,12 @@ function question(trans: TranslationBundle, deed: Deed, vm: string): string {
   return questions[deed];
 }
 
-function consequence(trans: TranslationBundle, deed: Deed, target: Target): string {
+function consequence(
+  trans: TranslationBundle,
+  deed: Deed,
+  target: Target,
+  vm: VmView | undefined
+): string {
   const consequences: Record<Deed, string> = {
     start: '',
     stop:
@@ -126,7 +132,11 @@ function consequence(trans: TranslationBundle, deed: Deed, target: Target): stri
         : trans.__(
             'The virtual machine shuts down, whoever uses it. What is not saved in it is lost.'
           ),
-    reset: trans.__('The virtual machine restarts at once. What is not saved in it is lost.'),
+    reset: vm?.restartsForReset
+      ? trans.__(
+          'The virtual machine is shut down and started again. One that does not answer takes as long as it has to shut down.'
+        )
+      : trans.__('The virtual machine restarts at once. What is not saved in it is lost.'),
     release: trans.__('Others may get the virtual machine, and you may get another one next time.')
   };
   return consequences[deed];

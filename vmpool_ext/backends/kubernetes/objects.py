@@ -122,6 +122,7 @@ def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:
     return replace(
         vm,
         display=SPICE,
+        restarts_for_reset=True,
         requested=requested,
         # Nobody but VM-Operator has its disks made anew.
         disk_user=None,
