@@ -1,7 +1,8 @@
 """Where the cluster is, and how it is told who asks: read by the official client, and by nothing else here.
 
-Its synchronous loader is used, in a thread: the asynchronous one of the same package does not verify the identity
-provider's certificate and never runs an exec plugin again. docs/adr/0012 has the reasons.
+Its synchronous loader is used, in a thread: the asynchronous one of the same package never runs an exec plugin again, and
+verifies no identity provider's certificate. The synchronous one does not either where the kubeconfig names no authority:
+that is seen to here. docs/adr/0012 has the reasons.
 
 Of what the loader says of a mistake only what we know to hold no secret is passed on: it quotes a user's whole entry.
 """
