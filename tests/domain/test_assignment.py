@@ -126,13 +126,22 @@ def test_warm_ones_come_first_then_never_used_then_longest_unused_and_failed_one
 
 
 @given(distinct_vms(most=4), ALONE, st.text())
-def test_one_of_several_brokers_prefers_whatever_one_alone_does(some, preference, broker):
-    def without_name(vm):
-        return preference(vm)[:-1]
+def test_one_of_several_brokers_prefers_whatever_one_alone_does_but_for_the_time_of_day(some, preference, broker):
+    def to_the_day(vm):
+        return [key.date() if key == vm.last_used else key for key in preference(vm)[:-1]]
 
     ordered = sorted(some, key=scattered(preference, broker))
 
-    assert [without_name(vm) for vm in ordered] == sorted(map(without_name, some))
+    assert [to_the_day(vm) for vm in ordered] == sorted(map(to_the_day, some))
+
+
+def test_brokers_who_agree_on_the_day_differ_on_vms_that_were_all_used_at_another_moment():
+    lately = [a_vm(f"demo-{number}", console=(False, number * MINUTE)) for number in range(1, 100)]
+    long_ago = a_vm("old", console=(False, 48 * HOUR))
+    orders = [scattered(warm_first, f"broker-{number}") for number in range(50)]
+
+    assert len({min(lately, key=order).name for order in orders}) > 30
+    assert {min([*lately, long_ago], key=order).name for order in orders} == {"old"}
 
 
 def test_several_brokers_begin_anywhere_among_equals_each_always_at_the_same():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +11,6 @@ from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention, a
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
 
     from vmpool_ext.domain.machine import VirtualMachine
     from vmpool_ext.domain.pool import Pool
@@ -78,10 +77,13 @@ PREFERENCES: Mapping[str, Preference] = {
 
 
 def scattered(prefer: Preference, broker: str) -> Preference:
-    """The same order but among equals: each of several brokers has another one there, so that they seldom meet at a VM."""
+    """The same order but among equals: each of several brokers has another one there, so that they seldom meet at a VM.
+
+    Equal are VMs that were used on the same day: by the moment no two would be, and all brokers would prefer the same one.
+    """
 
     def place(vm: VirtualMachine) -> Place:
-        *better, name = prefer(vm)
+        *better, name = (key.date() if isinstance(key, datetime) else key for key in prefer(vm))
         return (*better, blake2b(f"{broker} {name}".encode(), digest_size=8).digest(), name)
 
     return place
