@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from benchmarks import api, guests, panel, picture, starts
+from benchmarks.cluster import parts
 from benchmarks.report import conditions, put_into_page
 
 MEASURES = {
@@ -13,6 +14,7 @@ MEASURES = {
     "picture": picture.tables,
     "guests": guests.tables,
     "panel": panel.tables,
+    "kubernetes": parts.tables,
 }
 
 

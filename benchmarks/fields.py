@@ -25,6 +25,7 @@ from vmpool_ext.backends.qemu.store import Store
 from vmpool_ext.backends.resources import POOL_KIND, VM_KIND
 from vmpool_ext.broker.broker import PoolBroker
 from vmpool_ext.broker.clock import SystemClock
+from vmpool_ext.domain.assignment import warm_first
 from vmpool_ext.domain.machine import Assignment, RequestedState
 from vmpool_ext.domain.user import User
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from vmpool_ext.backends.resources import Resource
+    from vmpool_ext.broker.candidates import Prefer
     from vmpool_ext.broker.ports import Backend
 
 ROLE = "student"
@@ -183,9 +185,9 @@ class _BareSqlite:
 
 
 @asynccontextmanager
-async def following(backend: Backend) -> AsyncIterator[PoolBroker]:
+async def following(backend: Backend, prefer: Prefer = warm_first) -> AsyncIterator[PoolBroker]:
     """Give a broker that has its picture."""
-    broker = PoolBroker(backend, CLOCK)
+    broker = PoolBroker(backend, CLOCK, prefer)
     running = asyncio.create_task(broker.run())
     await broker.drawn()
     # The picture is drawn to the end when somebody first looks at it: not a part of any start.

@@ -1,0 +1,1 @@
+"""What the broker makes of a cluster: each figure beside what the same API server does without it."""
