@@ -1,8 +1,10 @@
 """A control plane for all tests of a process, and what a test does with it."""
 
 import asyncio
+import atexit
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 
 import aiohttp
 import pytest
@@ -19,14 +21,20 @@ from vmpool_ext.broker.clock import SystemClock
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
+@cache
+def shared():
+    """Start the one that all tests of this process share, however many modules take the fixture in."""
+    build()
+    control_plane = ControlPlane()
+    atexit.register(control_plane.stop)
+    control_plane.start()
+    return control_plane
+
+
 @pytest.fixture(scope="session")
 def control_plane():
     """Give a cluster that all tests share: each has a namespace of its own there."""
-    build()
-    control_plane = ControlPlane()
-    control_plane.start()
-    yield control_plane
-    control_plane.stop()
+    return shared()
 
 
 @pytest.fixture
