@@ -25,9 +25,9 @@ ITS_VMS = 256
 _PATH = "/apis/vmoperator.jdrupes.org/v1/namespaces/{}/vms"
 _VERSION = re.compile(rb'"resourceVersion":"(\d+)"')
 _PATCHES = re.compile(
-    r'^apiserver_request_total\{code="(\d+)",.*resource="vms",.*subresource="(\w*)",verb="PATCH",.*\} (\S+)$',
-    re.MULTILINE,
+    r'^apiserver_request_total\{code="(\d+)",.*resource="vms",.*verb="PATCH",.*\} (\d+)$', re.MULTILINE
 )
+_CONFLICT = "409"
 _INITIAL_EVENTS_END = b'"k8s.io/initial-events-end":"true"'
 _LONGEST_BOOKMARK = 1000
 _MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -62,13 +62,6 @@ class Bare:
         self._running ^= {number}
         await self._write(number, "", {"spec": {"vm": {"state": wanted.value}}})
 
-    async def patches(self) -> dict[str, int]:
-        """Tell how many patches of VMs the API server has answered, and of those how many by a conflict, as it counts itself."""
-        async with self._session.get("/metrics") as answer:
-            found = _PATCHES.findall(await answer.text())
-        conflicts = sum(float(count) for code, _, count in found if code == "409")
-        return {"all": int(sum(float(count) for _, _, count in found)), "conflicts": int(conflicts)}
-
     async def _write(self, number: int, part: str, patch: dict[str, Any]) -> None:
         body = json.dumps({"metadata": {"resourceVersion": self._versions[number]}, **patch})
         async with self._session.patch(f"{self._path}/{vm_name(number)}{part}", data=body, headers=_MERGE) as answer:
@@ -99,6 +92,13 @@ async def a_session(url: str, certificate: str | Path, token: str) -> AsyncItera
     connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     async with aiohttp.ClientSession(url, connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
         yield session
+
+
+async def patches(session: aiohttp.ClientSession) -> tuple[int, int]:
+    """Tell how many patches of VMs the API server has answered, by its own count, and how many of them it has refused."""
+    async with session.get("/metrics") as answer:
+        found = _PATCHES.findall(await answer.text())
+    return sum(int(count) for _, count in found), sum(int(count) for code, count in found if code == _CONFLICT)
 
 
 async def lines(session: aiohttp.ClientSession, namespace: str) -> AsyncIterator[bytes]:

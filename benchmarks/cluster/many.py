@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.cluster import member
-from benchmarks.cluster.bare import a_bare_client
+from benchmarks.cluster.bare import a_session, patches
 from benchmarks.cluster.member import FIRST, RANDOM
 from benchmarks.cluster.place import a_field
 from benchmarks.cluster.process import a_process
@@ -20,7 +20,8 @@ from benchmarks.report import Table, holds
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from benchmarks.cluster.bare import Bare
+    from aiohttp import ClientSession
+
     from benchmarks.cluster.effort import Effort
     from benchmarks.cluster.place import Field, OnDisk
     from benchmarks.cluster.process import Told
@@ -75,13 +76,13 @@ def _row(words: str, brokers: int, choice: str, rushes: list[Rush]) -> tuple[str
 async def _measure(plane: OnDisk, effort: Effort, *, used: bool) -> dict[tuple[int, str], list[Rush]]:
     name = "many-used" if used else "many-fresh"
     found: dict[tuple[int, str], list[Rush]] = {}
-    async with a_field(plane, name, effort.free, used=used) as field, a_bare_client(plane, f"{name}-bare") as bare:
+    async with a_field(plane, name, effort.free, used=used) as field, a_session(*plane.access) as session:
         for brokers, choices in ((1, (FIRST,)), (effort.brokers, (FIRST, ELECTED)), (effort.brokers, (RANDOM,))):
             async with AsyncExitStack() as stack:
                 members = await _members(stack, field, brokers, choices[0])
                 for choice in choices:
                     found[brokers, choice] = [
-                        await _rush(field, bare, members, effort.users, choice) for _ in range(effort.repeats)
+                        await _rush(field, session, members, effort.users, choice) for _ in range(effort.repeats)
                     ]
     return found
 
@@ -92,19 +93,19 @@ async def _members(stack: AsyncExitStack, field: Field, number: int, choice: str
     return [told for told, _ in await asyncio.gather(*begun)]
 
 
-async def _rush(field: Field, bare: Bare, members: list[Told], users: int, choice: str) -> Rush:
+async def _rush(field: Field, session: ClientSession, members: list[Told], users: int, choice: str) -> Rush:
     """Have all users come at once, to the brokers by turns; then make all VMs free again."""
     doors = members[:1] if choice == ELECTED else members
-    before, began = await bare.patches(), time.perf_counter()
+    before, began = await patches(session), time.perf_counter()
     answers = await asyncio.gather(
         *(door.ask("start", list(range(users))[number :: len(doors)]) for number, door in enumerate(doors))
     )
-    took, after = time.perf_counter() - began, await bare.patches()
+    took, after = time.perf_counter() - began, await patches(session)
     told = {user: vm for answer in answers for user, vm in answer["given"].items() if vm}
     given = await field.given()
     await field.put_back(given)
     await asyncio.gather(*(each.ask("free", field.vms) for each in members))
-    writes, refused = (after[key] - before[key] for key in ("all", "conflicts"))
+    writes, refused = (now - then for now, then in zip(after, before, strict=True))
     return Rush(writes / len(told), refused, took, users - len(told), _doubled(told, given))
 
 
