@@ -20,7 +20,7 @@ TICKET_NOT_GOOD = 4401
 NOT_YOURS = 4403
 DISPLAY_ENDED = 4409
 
-_REASON_FOLLOWS_WITHIN = 0.5
+_REASON_FOLLOWS_WITHIN = 2
 """Seconds: who is disconnected because the VM is not theirs any more sees the display end a moment before."""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 
 FIRST = 0.3
 LONGEST = 30.0
+
+SPREAD = secrets.SystemRandom()
+"""What keeps many from doing the same at the same moment; nobody else's numbers change by it."""
 
 
 class Backoff:
@@ -23,4 +26,4 @@ class Backoff:
     def next(self) -> float:
         """Give the seconds to wait: anything from half the bound to the bound."""
         bound, self._bound = self._bound, min(2 * self._bound, self._longest)
-        return random.uniform(bound / 2, bound)  # noqa: S311  # to spread is all that it is for
+        return SPREAD.uniform(bound / 2, bound)

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from vmpool_ext.backends.kubernetes import objects
-from vmpool_ext.backends.kubernetes.backoff import Backoff
+from vmpool_ext.backends.kubernetes.backoff import SPREAD, Backoff
 from vmpool_ext.backends.kubernetes.errors import ApiError, Expired, Invalid, Lost, error_of
 from vmpool_ext.backends.kubernetes.lines import Lines
 
@@ -138,7 +137,7 @@ class Reflector:
     async def _everything_then_changes(self) -> AsyncGenerator[News, None]:
         """Tell all, then what changes, until it is time to read everything anew."""
         loop = asyncio.get_running_loop()
-        again_at = loop.time() + self._patience.resync * random.uniform(1, 1.2)  # noqa: S311  # so that not all ask at once
+        again_at = loop.time() + self._patience.resync * SPREAD.uniform(1, 1.2)  # so that not all ask at once
         self._version = ""
         try:
             async for each in self._listed():
@@ -210,7 +209,7 @@ class Reflector:
                 yield news
 
     async def _stream(self, query: Mapping[str, str]) -> AsyncGenerator[_WatchEvent, None]:
-        last = self._patience.stream * random.uniform(0.9, 1.1)  # noqa: S311  # so that not all end at once
+        last = self._patience.stream * SPREAD.uniform(0.9, 1.1)  # so that not all end at once
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
