@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, distinct_vms, vms
-from vmpool_ext.domain.assignment import is_assignable, is_kept, longest_unused_first, scattered, warm_first
+from vmpool_ext.domain.assignment import is_assignable, is_kept, later_use, longest_unused_first, scattered, warm_first
 from vmpool_ext.domain.machine import START_FAILED
 
 WIN = a_pool("win11", retention="PT1h")
@@ -171,3 +171,18 @@ def test_where_it_is_preferred_the_longest_unused_comes_before_a_warm_one():
 def test_an_own_vm_is_kept_for_the_retention_and_while_its_console_is_open(ago, kept):
     assert is_kept(a_vm(user="ann", used_ago=ago), POOLS, NOON) is kept
     assert is_kept(a_vm(user="ann", used_ago=ago, running=True, console=(True, 9 * HOUR)), POOLS, NOON)
+
+
+def test_a_console_that_its_user_left_is_the_last_use():
+    used = a_vm(user="ann", used_ago=timedelta(hours=2), console=(False, timedelta(hours=1)), console_user="ann")
+
+    assert later_use(used).last_used == NOON - timedelta(hours=1)
+    assert (later_use(used).pool, later_use(used).user) == ("win11", "ann")
+
+
+def test_what_others_did_at_the_console_or_what_was_before_is_no_use():
+    hours = {"used_ago": timedelta(hours=2), "console": (False, timedelta(hours=1))}
+
+    assert later_use(a_vm(user="ann", console_user="bob", **hours)) is None
+    assert later_use(a_vm(user="ann", console_user="ann", **{**hours, "used_ago": timedelta(minutes=5)})) is None
+    assert later_use(a_vm(console_user="ann", **hours)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,7 +13,7 @@ from vmpool_ext.domain.retention import END_OF_TIME, RetainForever, Retention, a
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.machine import Assignment, VirtualMachine
     from vmpool_ext.domain.pool import Pool
 
 START_HOLD = timedelta(minutes=5)
@@ -51,6 +52,14 @@ def kept_until(vm: VirtualMachine, pools: Mapping[str, Pool], asking: Retention 
 def is_kept(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime) -> bool:
     """Whether nobody else may be given the VM now, whatever pool they ask (R3: else its user's claim is renewed)."""
     return vm.console_open or kept_until(vm, pools) > now
+
+
+def later_use(vm: VirtualMachine) -> Assignment | None:
+    """Give the assignment as it should be since its user came to the console or left it; None if it is so."""
+    held = vm.assignment
+    if held is None or vm.console_user != held.user or vm.console_connected.since <= held.last_used:
+        return None
+    return replace(held, last_used=vm.console_connected.since)
 
 
 def _held_until(vm: VirtualMachine) -> datetime:

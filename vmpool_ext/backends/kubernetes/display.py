@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from vmpool_ext.backends.stream_display import StreamDisplay
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from vmpool_ext.domain.connection_file import DisplayAddress
 
-_CHUNK = 65536
 _HEAD_END = b"\r\n\r\n"
 
 
-class SpiceDisplay:
-    """Implements the port `Display`."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+class SpiceDisplay(StreamDisplay):
+    """The display of one of VM-Operator's VMs."""
 
     @classmethod
     async def connect(cls, address: DisplayAddress, within: float) -> SpiceDisplay:
@@ -32,25 +27,6 @@ class SpiceDisplay:
         except (OSError, EOFError, TimeoutError, ValueError) as error:
             message = "The VM's display does not take a connection. Try again in a while; else ask the administrator."
             raise BackendUnavailable(message, code="display-unreachable") from error
-
-    async def read(self) -> bytes:
-        """Wait for what the display says next; empty when it has ended."""
-        try:
-            return await self._reader.read(_CHUNK)
-        except OSError:
-            return b""
-
-    async def write(self, data: bytes) -> None:
-        """Send to the display; returns when it may take more."""
-        with suppress(OSError):
-            self._writer.write(data)
-            await self._writer.drain()
-
-    async def close(self) -> None:
-        """Disconnect."""
-        self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
 
 
 async def _connected(address: DisplayAddress) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends import resources
 from vmpool_ext.backends.kubernetes import notes
 from vmpool_ext.broker.ports import Listed, VmChanged
+from vmpool_ext.domain.assignment import later_use
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
-from vmpool_ext.domain.machine import Assignment, RequestedState
+from vmpool_ext.domain.machine import RequestedState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from vmpool_ext.backends.kubernetes.writes import Writes
     from vmpool_ext.broker.ports import Event
     from vmpool_ext.domain.machine import VirtualMachine
+
+    Write = Callable[[], Awaitable[VirtualMachine]]
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +63,9 @@ class Upkeep:
             task = asyncio.create_task(self._do(vm.name, write), name=f"vmpool upkeep {vm.name}")
             self._busy[vm.name] = task
 
-    def _called_for(self, vm: VirtualMachine) -> Awaitable[VirtualMachine] | None:
+    def _called_for(self, vm: VirtualMachine) -> Write | None:
         if is_to_be_started_again(vm):
-            return self._writes.definition(
+            return lambda: self._writes.definition(
                 vm,
                 lambda now: now.ending_run is None,
                 state=RequestedState.RUNNING.value,
@@ -71,12 +73,12 @@ class Upkeep:
             )
         if used := later_use(vm):
             parts = resources.with_assignment({}, used)
-            return self._writes.status(vm, parts, lambda now: now.assignment == used)
+            return lambda: self._writes.status(vm, parts, lambda now: now.assignment == used)
         return None
 
-    async def _do(self, name: str, write: Awaitable[VirtualMachine]) -> None:
+    async def _do(self, name: str, write: Write) -> None:
         try:
-            await write
+            await write()
         except AssignmentConflict:
             log.debug("vm %s: changed before it was seen to", name)
         except BackendUnavailable as error:
@@ -90,11 +92,3 @@ class Upkeep:
 def is_to_be_started_again(vm: VirtualMachine) -> bool:
     """Whether the run has ended that was to end for another to begin."""
     return vm.ending_run is not None and not vm.running and vm.requested is RequestedState.RUNNING
-
-
-def later_use(vm: VirtualMachine) -> Assignment | None:
-    """Give the assignment as it should be since its user came to the console or left it; None if it is so."""
-    held = vm.assignment
-    if held is None or vm.console_user != held.user or vm.console_connected.since <= held.last_used:
-        return None
-    return replace(held, last_used=vm.console_connected.since)
