@@ -25,7 +25,7 @@ from vmpool_ext.backends.kubernetes.upkeep import Upkeep
 from vmpool_ext.backends.kubernetes.writes import code_of, unavailable
 from vmpool_ext.broker.ports import Behind
 from vmpool_ext.domain.errors import BackendUnavailable
-from vmpool_ext.domain.machine import RequestedState
+from vmpool_ext.domain.machine import RequestedState, SessionMark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -99,18 +99,16 @@ class KubernetesBackend(Configurable):
     async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:
         """Write the assignment."""
         parts = resources.with_assignment({}, assignment)
-        return await (await self._served()).place.writes.status(vm, parts, lambda now: now.assignment == assignment)
+        return await (await self._served()).place.writes.status(vm, parts, assignment=assignment)
 
     async def release(self, vm: VirtualMachine) -> VirtualMachine:
         """Remove the assignment."""
-        return await (await self._served()).place.writes.status(
-            vm, {"assignment": None}, lambda now: now.assignment is None
-        )
+        return await (await self._served()).place.writes.status(vm, {"assignment": None}, assignment=None)
 
     async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
         """Write what is wanted; VM-Operator sees to it. A restart that was under way is not any more."""
         return await (await self._served()).place.writes.definition(
-            vm, lambda now: now.requested is state, state=state.value, notes=notes.NOT_ENDING
+            vm, state=state.value, notes=notes.NOT_ENDING, requested=state, ending_run=None
         )
 
     async def reset(self, vm: VirtualMachine) -> None:
@@ -121,16 +119,17 @@ class KubernetesBackend(Configurable):
         """Want the VM to be off, and note that it is to be started again: the next watch to see it off does that."""
         serving = await self._served()
         await serving.require_running(vm)
+        off, noted = RequestedState.STOPPED.value, notes.ending(vm.running.since)
         return await serving.place.writes.definition(
-            vm, lambda now: now.restarting, state=RequestedState.STOPPED.value, notes=notes.ending(vm.running.since)
+            vm, state=off, notes=noted, requested=RequestedState.RUNNING, ending_run=vm.running.since
         )
 
     async def mark_session(self, vm: VirtualMachine, user: str) -> VirtualMachine:
         """Write whose session the run holds."""
         serving = await self._served()
         await serving.require_running(vm)
-        noted = notes.session(user, vm.running.since)
-        return await serving.place.writes.definition(vm, lambda now: now.session_user == user, notes=noted)
+        mark = SessionMark(user, vm.running.since)
+        return await serving.place.writes.definition(vm, notes=notes.session(mark), session=mark)
 
     async def log_in(self, vm: VirtualMachine, user: str) -> VirtualMachine:
         """Wait for VM-Operator to log the user in."""

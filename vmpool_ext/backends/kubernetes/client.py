@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.kubernetes.credentials import Access, Credentials
     from vmpool_ext.backends.kubernetes.errors import ApiError
 
-MERGE_PATCH = "application/merge-patch+json"
 _JSON = "application/json"
 _OK = 400
 """The first status that is none of success."""
 
-AT_ONCE = 16
+# What is not in an answer need not be encoded there, nor read here.
+_METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
+_MERGE = {"Content-Type": "application/merge-patch+json", "Accept": _METADATA}
+_MAKE = {"Content-Type": _JSON}
+
+AT_ONCE = 64
 """Requests; more of them only wait for one another at the server (docs/performance.md)."""
 
 
@@ -46,13 +50,13 @@ class ApiClient:
         """Read."""
         return await self._ask("GET", path, query)
 
-    async def patch(self, path: str, body: Any, content_type: str = MERGE_PATCH) -> bytes:
-        """Change a part."""
-        return await self._ask("PATCH", path, None, body, content_type)
+    async def patch(self, path: str, body: Any) -> bytes:
+        """Change a part; of what it is then, only the metadata is told."""
+        return await self._ask("PATCH", path, None, body, _MERGE)
 
     async def post(self, path: str, body: Any) -> bytes:
         """Make anew."""
-        return await self._ask("POST", path, None, body)
+        return await self._ask("POST", path, None, body, _MAKE)
 
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[aiohttp.StreamReader]:
@@ -68,11 +72,16 @@ class ApiClient:
     # Inside.
 
     async def _ask(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Any = None, content_type: str = _JSON
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
         wait = aiohttp.ClientTimeout(total=self._timeout)
-        said = {"params": query, "data": data, "headers": {"Content-Type": content_type}, "timeout": wait}
+        said = {"params": query, "data": data, "headers": headers, "timeout": wait}
         async with self._slots:
             try:
                 async with await self._respond(method, path, **said) as response:

@@ -60,9 +60,7 @@ class Consoles:
 
     async def offer(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user, then have the display take a password that only they are told."""
-        asked = await self._place.writes.status(
-            vm, {"consoleUser": user.name}, lambda now: now.console_user == user.name
-        )
+        asked = await self._place.writes.status(vm, {"consoleUser": user.name}, console_user=user.name)
         resource = await self._place.writes.read(vm.name)
         address = await self._address(resource)
         password = await self._fresh_password(resource, asked)

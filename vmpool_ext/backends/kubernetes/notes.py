@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.machine import SessionMark, VirtualMachine
 
 LOGIN_FAILURE = f"{ANNOTATION}login-failure"
 """On a VM: when nobody was logged in who should have been, and why, as ``<time> <words>``: its status has no place for it."""
@@ -19,9 +19,9 @@ LOGIN_FAILURE = f"{ANNOTATION}login-failure"
 Annotations = dict[str, str | None]
 
 
-def session(user: str, run: datetime) -> Annotations:
-    """Note whose session the run holds that began then."""
-    return {SESSION: f"{user} {time_text(run)}"}
+def session(mark: SessionMark) -> Annotations:
+    """Note whose session a run holds."""
+    return {SESSION: f"{mark.user} {time_text(mark.run)}"}
 
 
 def ending(run: datetime) -> Annotations:

@@ -93,6 +93,15 @@ class VmResource(TypedDict, total=False):
     status: _VmStatus
 
 
+class _VersionOnly(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Written(msgspec.Struct):
+    metadata: _VersionOnly
+
+
+_VERSIONS = msgspec.json.Decoder(_Written)
 _VMS = msgspec.json.Decoder(VmResource)
 _ANY = msgspec.json.Decoder(dict[str, Any])
 
@@ -113,6 +122,11 @@ def decode(data: bytes | msgspec.Raw) -> Mapping[str, Any]:
 def version_of(resource: Mapping[str, Any]) -> int:
     """Read what tells later from earlier: resource versions of one kind are numbers that grow (KEP-5504)."""
     return int(resource["metadata"]["resourceVersion"])
+
+
+def version_in(answer: bytes) -> int:
+    """Read the version in an answer of which nothing else is wanted."""
+    return int(_VERSIONS.decode(answer).metadata.resource_version)
 
 
 def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:

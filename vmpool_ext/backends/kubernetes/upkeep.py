@@ -65,15 +65,13 @@ class Upkeep:
 
     def _called_for(self, vm: VirtualMachine) -> Write | None:
         if is_to_be_started_again(vm):
+            on = RequestedState.RUNNING
             return lambda: self._writes.definition(
-                vm,
-                lambda now: now.ending_run is None,
-                state=RequestedState.RUNNING.value,
-                notes=notes.NOT_ENDING,
+                vm, state=on.value, notes=notes.NOT_ENDING, requested=on, ending_run=None
             )
         if used := later_use(vm):
             parts = resources.with_assignment({}, used)
-            return lambda: self._writes.status(vm, parts, lambda now: now.assignment == used)
+            return lambda: self._writes.status(vm, parts, assignment=used)
         return None
 
     async def _do(self, name: str, write: Write) -> None:

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.kubernetes.backoff import Backoff
 from vmpool_ext.backends.kubernetes.errors import ApiError, Busy, Conflict, Lost, NotFound
-from vmpool_ext.backends.kubernetes.objects import decode_vm, vm_of
+from vmpool_ext.backends.kubernetes.objects import decode_vm, version_in, vm_of
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from vmpool_ext.backends.kubernetes.client import ApiClient
     from vmpool_ext.domain.machine import VirtualMachine
-
-    IsSo = Callable[[VirtualMachine], bool]
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +30,28 @@ TRIES = 5
 
 
 class Writes:
-    """Writes to the VMs of one namespace."""
+    """Writes to the VMs of one namespace.
+
+    Each is given what the patch says and, by name, what of the VM becomes which value by it. The VM that they return is the one
+    that was read, with that: for it is written only if nothing else has changed.
+    """
 
     def __init__(self, client: ApiClient, path: str) -> None:
         self._client = client
         self._path = path
 
-    async def status(self, vm: VirtualMachine, status: Mapping[str, Any], is_so: IsSo) -> VirtualMachine:
-        """Change a part of the status; ``is_so`` tells whether it is as it was to become."""
-        return await self._write(vm, f"{self._path}/{vm.name}/status", {"status": status}, is_so)
+    async def status(self, vm: VirtualMachine, status: Mapping[str, Any], **becomes: Any) -> VirtualMachine:
+        """Change a part of the status."""
+        return await self._write(vm, f"{self._path}/{vm.name}/status", {"status": status}, becomes)
 
     async def definition(
-        self, vm: VirtualMachine, is_so: IsSo, *, notes: Mapping[str, str | None] | None = None, state: str = ""
+        self, vm: VirtualMachine, *, notes: Mapping[str, str | None] | None = None, state: str = "", **becomes: Any
     ) -> VirtualMachine:
         """Change annotations, or what is wanted of the VM, or both in one."""
         patch: dict[str, Any] = {"metadata": {"annotations": notes}} if notes else {}
         if state:
             patch["spec"] = {"vm": {"state": state}}
-        return await self._write(vm, f"{self._path}/{vm.name}", patch, is_so)
+        return await self._write(vm, f"{self._path}/{vm.name}", patch, becomes)
 
     async def read(self, name: str) -> Mapping[str, Any]:
         """Read a VM as it is now; `AssignmentConflict` if it is gone."""
@@ -66,14 +69,16 @@ class Writes:
             raise AssignmentConflict(vm.name)
         return resource
 
-    async def _write(self, vm: VirtualMachine, path: str, patch: dict[str, Any], is_so: IsSo) -> VirtualMachine:
+    async def _write(
+        self, vm: VirtualMachine, path: str, patch: dict[str, Any], becomes: Mapping[str, Any]
+    ) -> VirtualMachine:
         patch["metadata"] = {**patch.get("metadata", {}), "resourceVersion": str(vm.version)}
         backoff, in_doubt, last = Backoff(), False, ""
         for _ in range(TRIES):
             try:
-                return vm_of(decode_vm(await self._client.patch(path, patch)))
+                return replace(vm, version=version_in(await self._client.patch(path, patch)), **becomes)
             except (Conflict, NotFound) as error:
-                if in_doubt and (written := await self._found(vm, is_so)):
+                if in_doubt and (written := await self._found(vm, becomes)):
                     return written
                 raise AssignmentConflict(vm.name) from error
             except (Busy, Lost) as error:
@@ -85,10 +90,10 @@ class Writes:
                 raise unavailable(error) from error
         raise BackendUnavailable(last)
 
-    async def _found(self, vm: VirtualMachine, is_so: IsSo) -> VirtualMachine | None:
+    async def _found(self, vm: VirtualMachine, becomes: Mapping[str, Any]) -> VirtualMachine | None:
         """Give the VM if what was to be written is written: by the try that was not answered."""
         now = vm_of(await self.read(vm.name))
-        return now if is_so(now) else None
+        return now if all(getattr(now, name) == value for name, value in becomes.items()) else None
 
 
 def unavailable(error: ApiError) -> BackendUnavailable:
