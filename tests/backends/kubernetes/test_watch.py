@@ -14,7 +14,7 @@ from tests.cluster.proxy import Answered, Silence
 from tests.cluster.requests import GROUP
 from vmpool_ext.backends.kubernetes.client import ApiClient
 from vmpool_ext.backends.kubernetes.credentials import Credentials
-from vmpool_ext.backends.kubernetes.objects import decode_vm
+from vmpool_ext.backends.kubernetes.objects import read_vm
 from vmpool_ext.backends.kubernetes.watch import Away, Changed, Deleted, Everything, Patience, Reflector
 from vmpool_ext.broker.ports import Behind, Listed, VmChanged
 
@@ -85,7 +85,7 @@ async def reflecting(control_plane, proxy, defined):
     begun = []
 
     def reflect(**patience):
-        news = Reflector(client, defined.path("vms"), decode_vm, Patience(**patience)).news()
+        news = Reflector(client, defined.path("vms"), read_vm, Patience(**patience)).news()
         begun.append(news)
         return Told(news)
 
@@ -114,7 +114,7 @@ async def test_a_silent_line_is_given_up_and_taken_up_again(reflecting, proxy, d
     version = await touch(defined, "demo-1", "unheard")
 
     changed = await told.until(lambda news: isinstance(news, Changed) and version_of(news) == version)
-    assert changed.resource["metadata"]["name"] == "demo-1"
+    assert changed.object.name == "demo-1"
 
 
 async def test_a_server_that_was_set_back_and_tells_nothing_is_found_out_by_reading_everything(reflecting, defined):
@@ -140,7 +140,7 @@ async def test_a_server_that_cannot_stream_lists_is_read_page_by_page(reflecting
 
     everything = await told.until(lambda news: isinstance(news, Everything))
 
-    assert {each["metadata"]["name"] for each in everything.resources} == {"demo-1", "demo-2", "demo-3"}
+    assert {each.name for each in everything.objects} == {"demo-1", "demo-2", "demo-3"}
     await defined.delete("vms", "demo-3")
     gone = await told.until(lambda news: isinstance(news, Deleted))
     assert gone.name == "demo-3"
@@ -207,4 +207,4 @@ async def test_of_two_changes_that_come_at_once_both_are_told_in_their_order(see
 
 
 def version_of(news):
-    return int(news.resource["metadata"]["resourceVersion"])
+    return news.object.version

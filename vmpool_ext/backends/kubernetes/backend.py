@@ -19,7 +19,7 @@ from vmpool_ext.backends.kubernetes.errors import ApiError, NotFound, WrongCrede
 from vmpool_ext.backends.kubernetes.logins import Logins
 from vmpool_ext.backends.kubernetes.objects import vm_of
 from vmpool_ext.backends.kubernetes.permissions import Permissions, not_installed
-from vmpool_ext.backends.kubernetes.picture import POOLS, VMS, story
+from vmpool_ext.backends.kubernetes.picture import story
 from vmpool_ext.backends.kubernetes.place import Place
 from vmpool_ext.backends.kubernetes.upkeep import Upkeep
 from vmpool_ext.backends.kubernetes.writes import code_of, unavailable
@@ -87,9 +87,8 @@ class KubernetesBackend(Configurable):
         await serving.permissions.require()
         place = serving.place
         upkeep = Upkeep(place.writes)
-        reflectors = {POOLS: place.watch_pools(), VMS: place.watch_vms()}
         try:
-            async with aclosing(story(reflectors, _behind)) as events:
+            async with aclosing(story(place.watch_pools(), place.watch_vms(), _behind)) as events:
                 async for event in events:
                     upkeep.see(event)
                     yield event

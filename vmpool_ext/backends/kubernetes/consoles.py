@@ -105,12 +105,12 @@ class Consoles:
 
     async def _until_told(self, resource: Mapping[str, Any]) -> None:
         """Wait until the runner has told QEMU; where it never says so, the password may be good all the same."""
-        serial = _serial(resource)
+        serial = objects.serial_of(resource)
         if serial == NO_TICKETING:
             return
         try:
-            watched = self._place.watch_vm(resource["metadata"]["name"])
-            await until(watched, lambda now: _serial(now) > serial, self._settings.serial_timeout)
+            watched = self._place.watch_vm(resource["metadata"]["name"], objects.read_serial)
+            await until(watched, lambda now: now.serial > serial, self._settings.serial_timeout)
         except TimeoutError:
             log.warning("vm %s: its runner does not say that it has the new password", resource["metadata"]["name"])
 
@@ -156,10 +156,6 @@ class Consoles:
         except ApiError as error:
             raise unavailable(error) from error
         return [each["ip"] for each in pod.get("status", {}).get("podIPs", ())]
-
-
-def _serial(resource: Mapping[str, Any]) -> int:
-    return int(resource.get("status", {}).get("displayPasswordSerial", 0))
 
 
 def _refuse_fixed(vm: VirtualMachine) -> None:

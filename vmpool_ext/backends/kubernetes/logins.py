@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.kubernetes import notes
 from vmpool_ext.backends.kubernetes.errors import ApiError
-from vmpool_ext.backends.kubernetes.objects import vm_of
+from vmpool_ext.backends.kubernetes.objects import read_vm
 from vmpool_ext.backends.kubernetes.waiting import until
 from vmpool_ext.backends.kubernetes.writes import unavailable
 from vmpool_ext.domain.errors import AgentFailed
@@ -51,10 +51,9 @@ class Logins:
 
     async def _until(self, vm: VirtualMachine, holds: Callable[[VirtualMachine], bool], words: str) -> VirtualMachine:
         try:
-            found = await until(self._place.watch_vm(vm.name), lambda now: holds(vm_of(now)), self._timeout)
+            return await until(self._place.watch_vm(vm.name, read_vm), holds, self._timeout)
         except TimeoutError as error:
             raise AgentFailed(words) from error
-        return vm_of(found)
 
     async def _note(self, name: str, annotations: dict[str, Any]) -> None:
         try:

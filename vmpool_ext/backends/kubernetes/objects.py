@@ -6,7 +6,7 @@ VM-Operator reads. What does not even have the shape that is named here is read 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
@@ -143,6 +143,36 @@ def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:
         discarding=False,
         user_logged_in=notes.told_of_login(resource, vm.user_logged_in),
     )
+
+
+def read_vm(data: bytes | msgspec.Raw) -> VirtualMachine:
+    """Read a VM from what the API server says."""
+    return vm_of(decode_vm(data))
+
+
+@dataclass(frozen=True, slots=True)
+class TicketSerial:
+    """How often the runner has told QEMU another password for a VM's display."""
+
+    name: str
+    version: int
+    serial: int
+
+
+def read_serial(data: bytes | msgspec.Raw) -> TicketSerial:
+    """Read of a VM only that."""
+    resource = decode_vm(data)
+    return TicketSerial(resource["metadata"]["name"], version_of(resource), serial_of(resource))
+
+
+def serial_of(resource: Mapping[str, Any]) -> int:
+    """Read it from a resource."""
+    return int(resource.get("status", {}).get("displayPasswordSerial", 0))
+
+
+def read_pool(data: bytes | msgspec.Raw) -> Pool:
+    """Read a pool from what the API server says."""
+    return pool_of(decode(data))
 
 
 def pool_of(resource: Mapping[str, Any]) -> Pool:

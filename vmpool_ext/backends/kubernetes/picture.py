@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic
 
 from vmpool_ext.backends.kubernetes import watch
-from vmpool_ext.backends.kubernetes.objects import pool_of, vm_of
+from vmpool_ext.backends.kubernetes.watch import T
 from vmpool_ext.broker.ports import Behind, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from vmpool_ext.backends.kubernetes.errors import ApiError
     from vmpool_ext.backends.kubernetes.watch import News, Reflector
@@ -19,84 +19,84 @@ if TYPE_CHECKING:
 
     Told = Callable[[ApiError], Behind]
 
-POOLS, VMS = "vmpools", "vms"
+
+class Collection(Generic[T]):
+    """What is known of one kind of objects, and how it is told that one has changed or is gone."""
+
+    def __init__(self, changed: Callable[[T], Event], deleted: Callable[[str, int], Event]) -> None:
+        self._changed = changed
+        self._deleted = deleted
+        self.objects: dict[str, T] = {}
+        self.version = 0
+        self.is_known = False
+        """Whether everything has been told, and every change since."""
+
+    def replace(self, everything: watch.Everything[T]) -> list[Event]:
+        """Take in a list; tell how it differs from what was known, in the order of versions."""
+        known, self.objects = self.objects, {each.name: each for each in everything.objects}
+        self.version, self.is_known = everything.version, True
+        new = sorted(
+            (each for each in everything.objects if each != known.get(each.name)), key=lambda each: each.version
+        )
+        gone = known.keys() - self.objects.keys()
+        return [*map(self._changed, new), *(self._deleted(name, everything.version) for name in gone)]
+
+    def change(self, one: T) -> Event:
+        """Take in one that was added or changed."""
+        self.objects[one.name], self.version = one, one.version
+        return self._changed(one)
+
+    def delete(self, name: str, version: int) -> Event:
+        """Forget one."""
+        self.objects.pop(name, None)
+        self.version = version
+        return self._deleted(name, version)
 
 
 class Picture:
-    """What is known of both; it is whole once both have told everything, and neither is away."""
+    """What is known of both kinds; it is whole while both are known."""
 
     def __init__(self, told: Told) -> None:
         self._told = told
-        self._pools: dict[str, Pool] = {}
-        self._vms: dict[str, VirtualMachine] = {}
-        self._version = 0
-        self._missing = {POOLS, VMS}
+        self.pools: Collection[Pool] = Collection(PoolChanged, PoolDeleted)
+        self.vms: Collection[VirtualMachine] = Collection(VmChanged, VmDeleted)
 
-    def take_in(self, kind: str, news: News) -> Iterator[Event]:
+    @property
+    def _is_whole(self) -> bool:
+        return self.pools.is_known and self.vms.is_known
+
+    def take_in(self, collection: Collection[T], news: News[T]) -> Iterator[Event]:
         """Take in what one of the streams tells, and tell what has changed by it."""
+        was_whole = self._is_whole
         match news:
             case watch.Away(why):
-                self._missing.add(kind)
+                collection.is_known = False
                 yield self._told(why)
             case watch.Everything():
-                changes = tuple(self._replaced(kind, news))
-                was_whole, self._missing = not self._missing, self._missing - {kind}
+                changes = collection.replace(news)
                 # Whoever had the whole needs to hear only what has changed.
                 yield from changes if was_whole else self._whole()
-            case watch.Changed(resource):
-                yield from self._if_whole(self._pool(pool_of(resource)) if kind == POOLS else self._vm(vm_of(resource)))
+            case watch.Changed(one):
+                yield from self._if_whole(collection.change(one))
             case watch.Deleted(name, version):
-                yield from self._if_whole(self._gone(kind, name, version))
+                yield from self._if_whole(collection.delete(name, version))
 
     def _whole(self) -> Iterator[Event]:
-        if not self._missing:
-            yield Listed(tuple(self._pools.values()), tuple(self._vms.values()), self._version)
+        if self._is_whole:
+            yield Listed(tuple(self.pools.objects.values()), tuple(self.vms.objects.values()), self.vms.version)
 
-    def _if_whole(self, changes: Iterable[Event]) -> Iterator[Event]:
-        changes = tuple(changes)
-        if not self._missing:
-            yield from changes
-
-    def _replaced(self, kind: str, everything: watch.Everything) -> Iterator[Event]:
-        """Tell how a list differs from what was known, in the order of versions."""
-        if kind == POOLS:
-            pools = {pool.name: pool for pool in map(pool_of, everything.resources)}
-            gone, self._pools = self._pools.keys() - pools.keys(), pools
-            yield from (PoolDeleted(name, everything.version) for name in gone)
-            yield from map(PoolChanged, pools.values())
-            return
-        known, self._vms = self._vms, {vm.name: vm for vm in map(vm_of, everything.resources)}
-        self._version = everything.version
-        new = (vm for vm in self._vms.values() if vm != known.get(vm.name))
-        yield from map(VmChanged, sorted(new, key=lambda vm: vm.version))
-        yield from (VmDeleted(name, everything.version) for name in known.keys() - self._vms.keys())
-
-    def _pool(self, pool: Pool) -> Iterator[Event]:
-        self._pools[pool.name] = pool
-        yield PoolChanged(pool)
-
-    def _vm(self, vm: VirtualMachine) -> Iterator[Event]:
-        self._vms[vm.name] = vm
-        self._version = vm.version
-        yield VmChanged(vm)
-
-    def _gone(self, kind: str, name: str, version: int) -> Iterator[Event]:
-        if kind == POOLS:
-            self._pools.pop(name, None)
-            yield PoolDeleted(name, version)
-        else:
-            self._vms.pop(name, None)
-            self._version = version
-            yield VmDeleted(name, version)
+    def _if_whole(self, change: Event) -> Iterator[Event]:
+        if self._is_whole:
+            yield change
 
 
-async def story(reflectors: dict[str, Reflector], told: Told) -> AsyncGenerator[Event, None]:
+async def story(pools: Reflector[Pool], vms: Reflector[VirtualMachine], told: Told) -> AsyncGenerator[Event, None]:
     """Tell the whole, then what changes, whichever stream tells of it."""
     picture = Picture(told)
-    queue: asyncio.Queue[tuple[str, News] | Exception] = asyncio.Queue()
+    queue: asyncio.Queue[tuple[Collection[Any], News[Any]] | Exception] = asyncio.Queue()
     tasks = [
-        asyncio.create_task(_pass_on(kind, reflector, queue), name=f"vmpool watch {kind}")
-        for kind, reflector in reflectors.items()
+        asyncio.create_task(_pass_on(picture.pools, pools, queue), name="vmpool watch pools"),
+        asyncio.create_task(_pass_on(picture.vms, vms, queue), name="vmpool watch vms"),
     ]
     try:
         while True:
@@ -111,9 +111,13 @@ async def story(reflectors: dict[str, Reflector], told: Told) -> AsyncGenerator[
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _pass_on(kind: str, reflector: Reflector, queue: asyncio.Queue[tuple[str, News] | Exception]) -> None:
+async def _pass_on(
+    collection: Collection[T],
+    reflector: Reflector[T],
+    queue: asyncio.Queue[tuple[Collection[Any], News[Any]] | Exception],
+) -> None:
     try:
         async for news in reflector.news():
-            queue.put_nowait((kind, news))
+            queue.put_nowait((collection, news))
     except Exception as error:  # noqa: BLE001  # nobody else would hear of it
         queue.put_nowait(error)

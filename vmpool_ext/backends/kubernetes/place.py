@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.kubernetes.display_secret import DisplaySecrets
-from vmpool_ext.backends.kubernetes.objects import decode, decode_vm
-from vmpool_ext.backends.kubernetes.watch import Patience, Reflector
+from vmpool_ext.backends.kubernetes.objects import read_pool, read_vm
+from vmpool_ext.backends.kubernetes.watch import Patience, Reflector, T
 from vmpool_ext.backends.kubernetes.writes import Writes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import msgspec
+
     from vmpool_ext.backends.kubernetes.client import ApiClient
+    from vmpool_ext.domain.machine import VirtualMachine
+    from vmpool_ext.domain.pool import Pool
 
 GROUP_VERSION = "vmoperator.jdrupes.org/v1"
 
@@ -48,14 +54,14 @@ class Place:
         """What writes to VMs."""
         return Writes(self.client, self.vms)
 
-    def watch_vms(self, patience: Patience | None = None) -> Reflector:
+    def watch_vms(self, patience: Patience | None = None) -> Reflector[VirtualMachine]:
         """Give what tells of all VMs."""
-        return Reflector(self.client, self.vms, decode_vm, patience)
+        return Reflector(self.client, self.vms, read_vm, patience)
 
-    def watch_vm(self, name: str) -> Reflector:
-        """Give what tells of one VM."""
-        return Reflector(self.client, self.vms, decode_vm, selector=f"metadata.name={name}")
+    def watch_vm(self, name: str, read: Callable[[bytes | msgspec.Raw], T]) -> Reflector[T]:
+        """Give what tells of one VM, or of what is read of it."""
+        return Reflector(self.client, self.vms, read, selector=f"metadata.name={name}")
 
-    def watch_pools(self, patience: Patience | None = None) -> Reflector:
+    def watch_pools(self, patience: Patience | None = None) -> Reflector[Pool]:
         """Give what tells of the pools."""
-        return Reflector(self.client, self.pools, decode, patience)
+        return Reflector(self.client, self.pools, read_pool, patience)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.kubernetes import watch
 from vmpool_ext.backends.kubernetes.writes import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-    from vmpool_ext.backends.kubernetes.watch import News, Reflector
+    from vmpool_ext.backends.kubernetes.watch import News, Reflector, T
 
 
-async def until(reflector: Reflector, holds: Callable[[Mapping[str, Any]], bool], within: float) -> Mapping[str, Any]:
+async def until(reflector: Reflector[T], holds: Callable[[T], bool], within: float) -> T:
     """Give the first object told of that is as wanted; `TimeoutError` when there is none within so many seconds."""
     async with asyncio.timeout(within), aclosing(reflector.news()) as told:
         async for news in told:
@@ -24,12 +24,12 @@ async def until(reflector: Reflector, holds: Callable[[Mapping[str, Any]], bool]
     raise TimeoutError
 
 
-def _told_of(news: News) -> tuple[Mapping[str, Any], ...]:
+def _told_of(news: News[T]) -> tuple[T, ...]:
     match news:
         case watch.Away(why):
             raise unavailable(why)
-        case watch.Everything(resources):
-            return resources
-        case watch.Changed(resource):
-            return (resource,)
+        case watch.Everything(found):
+            return found
+        case watch.Changed(one):
+            return (one,)
     return ()

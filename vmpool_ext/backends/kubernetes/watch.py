@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
     from vmpool_ext.backends.kubernetes.client import ApiClient
-
-    Decode = Callable[[bytes | msgspec.Raw], Mapping[str, Any]]
 
 log = logging.getLogger(__name__)
 
@@ -49,19 +47,35 @@ class Patience:
     """Until everything is read anew, whatever was told: a server that was set back tells nothing."""
 
 
+class Versioned(Protocol):
+    """What is read of an object: at least which it is, and as of when."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def version(self) -> int:
+        """Its version."""
+
+
+T = TypeVar("T", bound=Versioned)
+T_co = TypeVar("T_co", bound=Versioned, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Everything:
+class Everything(Generic[T_co]):
     """All that there is, as of this version."""
 
-    resources: tuple[Mapping[str, Any], ...]
+    objects: tuple[T_co, ...]
     version: int
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Generic[T_co]):
     """One was added or changed."""
 
-    resource: Mapping[str, Any]
+    object: T_co
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class Away:
     why: ApiError
 
 
-News = Everything | Changed | Deleted | Away
+News = Everything[T] | Changed[T] | Deleted | Away
 
 
 class _WatchEvent(msgspec.Struct):
@@ -101,15 +115,23 @@ _EVENTS = msgspec.json.Decoder(_WatchEvent)
 _LISTS = msgspec.json.Decoder(_List)
 
 
-class Reflector:
-    """Tells of one collection of one namespace; or of that of it which a selector selects."""
+class Reflector(Generic[T]):
+    """Tells of one collection of one namespace; or of that of it which a selector selects.
+
+    Each object is read as it comes, so that others have their turn in between however many there are.
+    """
 
     def __init__(
-        self, client: ApiClient, path: str, decode: Decode, patience: Patience | None = None, selector: str = ""
+        self,
+        client: ApiClient,
+        path: str,
+        read: Callable[[bytes | msgspec.Raw], T],
+        patience: Patience | None = None,
+        selector: str = "",
     ) -> None:
         self._client = client
         self._path = path
-        self._decode = decode
+        self._read = read
         self._patience = patience or Patience()
         self._of = {"fieldSelector": selector} if selector else {}
         self._streams_lists = True
@@ -117,7 +139,7 @@ class Reflector:
         """From which on a stream goes on; none, before everything is known."""
         self._is_reached = False
 
-    async def news(self) -> AsyncGenerator[News, None]:
+    async def news(self) -> AsyncGenerator[News[T], None]:
         """Tell for ever."""
         backoff = Backoff()
         while True:
@@ -134,7 +156,7 @@ class Reflector:
 
     # Inside.
 
-    async def _everything_then_changes(self) -> AsyncGenerator[News, None]:
+    async def _everything_then_changes(self) -> AsyncGenerator[News[T], None]:
         """Tell all, then what changes, until it is time to read everything anew."""
         loop = asyncio.get_running_loop()
         again_at = loop.time() + self._patience.resync * SPREAD.uniform(1, 1.2)  # so that not all ask at once
@@ -159,7 +181,7 @@ class Reflector:
                 log.info("%s: %s: going on from version %s", self._path, error, self._version)
                 await asyncio.sleep(pause.next())
 
-    async def _listed(self) -> AsyncGenerator[News, None]:
+    async def _listed(self) -> AsyncGenerator[News[T], None]:
         """Tell all, by a stream where the server can do that, and go on with it; else page by page."""
         if self._streams_lists:
             try:
@@ -171,38 +193,38 @@ class Reflector:
         if not self._streams_lists:
             yield await self._paged_list()
 
-    async def _streamed_list(self) -> AsyncGenerator[News, None]:
+    async def _streamed_list(self) -> AsyncGenerator[News[T], None]:
         query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        found: list[Mapping[str, Any]] | None = []
+        found: list[T] | None = []
         async for event in self._stream(query):
             if found is None:
                 if news := self._news_of(event):
                     yield news
             elif event.type == "BOOKMARK" and _ends_initial_events(bookmark := objects.decode(event.object)):
-                self._note(bookmark)
+                self._note_bookmark(bookmark)
                 yield Everything(tuple(found), objects.version_of(bookmark))
                 found = None
             elif event.type == "ADDED":
-                found.append(self._decode(event.object))
+                found.append(self._read(event.object))
             else:
                 self._news_of(event)
         if found is not None:
             message = "The API server ended a list before its end."
             raise Lost(message)
 
-    async def _paged_list(self) -> Everything:
+    async def _paged_list(self) -> Everything[T]:
         """Read a consistent list: one whose continuation has expired is begun anew by whoever hears of it."""
-        found: list[Mapping[str, Any]] = []
+        found: list[T] = []
         query = {"limit": str(PAGE), **self._of}
         while True:
             page = _LISTS.decode(await self._client.get(self._path, query))
-            found.extend(self._decode(item) for item in page.items)
+            found.extend(map(self._read, page.items))
             if not page.metadata.continue_:
                 self._version = page.metadata.resource_version
                 return Everything(tuple(found), int(self._version))
             query = {**query, "continue": page.metadata.continue_}
 
-    async def _changes(self) -> AsyncGenerator[News, None]:
+    async def _changes(self) -> AsyncGenerator[News[T], None]:
         """Tell what changes from where it was, until the stream ends."""
         async for event in self._stream({"resourceVersion": self._version}):
             if news := self._news_of(event):
@@ -230,21 +252,19 @@ class Reflector:
     async def _ask_whether_there(self) -> None:
         await self._client.get(self._path, {"limit": "1"})
 
-    def _news_of(self, event: _WatchEvent) -> News | None:
+    def _news_of(self, event: _WatchEvent) -> News[T] | None:
         """Read an event; a bookmark only moves the place from which the next stream goes on."""
         if event.type == "ERROR":
             raise _error_in(event.object)
         if event.type == "BOOKMARK":
-            self._note(objects.decode(event.object))
+            self._note_bookmark(objects.decode(event.object))
             return None
-        resource = self._decode(event.object)
-        self._note(resource)
-        if event.type == "DELETED":
-            return Deleted(resource["metadata"]["name"], objects.version_of(resource))
-        return Changed(resource)
+        found = self._read(event.object)
+        self._version = str(found.version)
+        return Deleted(found.name, found.version) if event.type == "DELETED" else Changed(found)
 
-    def _note(self, resource: Mapping[str, Any]) -> None:
-        self._version = resource["metadata"]["resourceVersion"]
+    def _note_bookmark(self, bookmark: Mapping[str, Any]) -> None:
+        self._version = bookmark["metadata"]["resourceVersion"]
 
 
 def _ends_initial_events(bookmark: Mapping[str, Any]) -> bool:
