@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.builders import NOON, a_user
 from vmpool_ext.backends import resources
 from vmpool_ext.backends.resources import pool_from_resource, set_condition, vm_from_resource, with_assignment
+from vmpool_ext.domain.defects import Defect, Wrong
 from vmpool_ext.domain.machine import NEVER, NOBODY, Assignment, MachineState, RequestedState
 from vmpool_ext.domain.permission import EVERY_PERMISSION, Permission, permissions_for
 from vmpool_ext.domain.retention import END_OF_TIME, RetainForever
@@ -154,6 +155,76 @@ def test_an_assignment_without_a_pool_or_a_user_is_none(part):
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-01-15T12:00:00", "0001-01-01T00:00:00+19:00", None, 5])
 def test_a_time_that_cannot_be_read_is_never(text):
     assert resources.parse_time(text) == NEVER
+
+
+ANNS = {"pool": "win11", "user": "ann", "lastUsed": "2026-01-15T12:00:00Z"}
+
+
+def without(part):
+    return {key: value for key, value in ANNS.items() if key != part}
+
+
+@pytest.mark.parametrize(
+    ("status", "defect"),
+    [
+        ({"assignment": without("pool")}, Defect(Wrong.PARTIAL_ASSIGNMENT, "pool")),
+        ({"assignment": without("user")}, Defect(Wrong.PARTIAL_ASSIGNMENT, "user")),
+        ({"assignment": without("lastUsed")}, Defect(Wrong.PARTIAL_ASSIGNMENT, "lastUsed")),
+        ({"assignment": {"user": "ann"}}, Defect(Wrong.PARTIAL_ASSIGNMENT, "pool, lastUsed")),
+        ({"assignment": {**ANNS, "user": ""}}, Defect(Wrong.PARTIAL_ASSIGNMENT, "user")),
+        ({"assignment": {**ANNS, "user": 5}}, Defect(Wrong.PARTIAL_ASSIGNMENT, "user")),
+        ({"assignment": {**ANNS, "lastUsed": "yesterday"}}, Defect(Wrong.ASSIGNMENT_TIME)),
+        ({"conditions": [a_condition("Running", since="noon")]}, Defect(Wrong.CONDITION_TIME, "Running")),
+        ({"conditions": [a_condition("Booted", since=None)]}, Defect(Wrong.CONDITION_TIME, "Booted")),
+        ({"conditions": [a_condition("Running", "yes")]}, Defect(Wrong.CONDITION_STATUS, "Running")),
+        ({"conditions": [a_condition("Odd")]}, Defect(Wrong.UNKNOWN_CONDITION, "Odd")),
+        ({"conditions": [a_condition(["Odd"])]}, Defect(Wrong.UNKNOWN_CONDITION, "['Odd']")),
+        ({"conditions": ["odd"]}, Defect(Wrong.UNKNOWN_CONDITION, "None")),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_status_is_told(status, defect):
+    assert vm_from_resource(a_vm(**status), 1).defects == (defect,)
+
+
+@pytest.mark.parametrize("resource", [{}, {"spec": None}, {"spec": []}], ids=str)
+def test_a_vm_without_a_spec_is_told_to_have_none(resource):
+    vm = vm_from_resource({"metadata": {"name": "vm1"}, **resource}, 1)
+
+    assert vm.defects == (Defect(Wrong.NO_SPEC),)
+    assert vm.pools == frozenset()
+
+
+def test_a_vms_grant_that_cannot_be_read_is_told_and_grants_nothing():
+    vm = vm_from_resource(a_vm({"vm": {}, "permissions": [{"user": "ann", "may": ["fly"]}]}), 1)
+
+    [defect] = vm.defects
+    assert defect.kind is Wrong.GRANT
+    assert '"fly"' in str(defect)
+    assert vm.grants == ()
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        resources.with_status_defaults({}),
+        {"assignment": {}},
+        {"assignment": {"pool": "", "user": "", "lastUsed": ""}},
+        {"assignment": ANNS},
+        {"conditions": [a_condition("Running", "Unknown", since="1970-01-01T00:00:00Z")]},
+    ],
+)
+def test_nothing_is_wrong_with_a_vm_as_vm_operator_writes_it(status):
+    assert vm_from_resource(a_vm(**status), 1).defects == ()
+
+
+@pytest.mark.parametrize("kind", Wrong)
+def test_what_is_wrong_is_told_in_a_sentence_and_long_details_are_cut(kind):
+    text = str(Defect(kind, "x" * 1000))
+
+    assert text[0].isupper()
+    assert len(text) < 300
 
 
 @given(json, json)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from vmpool_ext.domain.defects import Defect, Wrong
 from vmpool_ext.domain.errors import InvalidDefinition
 from vmpool_ext.domain.machine import NEVER, NOBODY, Assignment, Condition, RequestedState, SessionMark, VirtualMachine
 from vmpool_ext.domain.permission import Grant, parse_permissions
@@ -39,6 +40,7 @@ AGENT_CONNECTED = "VmopAgentConnected"
 USER_LOGGED_IN = "UserLoggedIn"
 CONSOLE_CONNECTED = "ConsoleConnected"
 CONDITIONS = (RUNNING, BOOTED, AGENT_CONNECTED, USER_LOGGED_IN, CONSOLE_CONNECTED)
+_STATUSES = ("True", "False", "Unknown")
 
 ANNOTATION = "vmpool-ext.jupyter.org/"
 """What begins the names of our own annotations: what a pool or VM needs beyond the fields of its CRD."""
@@ -65,21 +67,23 @@ _VM_MAY = ()
 
 
 def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachine:
-    """Read a VM; what cannot be read grants nothing and assigns nothing."""
+    """Read a VM; what cannot be read grants nothing and assigns nothing, and is among its defects."""
     metadata, spec, status = (_mapping(resource, part) for part in ("metadata", "spec", "status"))
-    conditions, notes = _conditions(status), annotations_of(resource)
+    (conditions, wrong), notes = _conditions(status), annotations_of(resource)
+    grants, broken_grant = _grants(spec, _VM_MAY)
+    assignment, wrong_parts = _assignment(status)
     return VirtualMachine(
         name=metadata["name"],
         version=version,
         pools=frozenset(_texts(spec.get("pools"))),
-        grants=_grants(spec, _VM_MAY)[0],
+        grants=grants,
         requested=requested_state(resource),
         running=_really_running(status, conditions[RUNNING]),
         booted=conditions[BOOTED],
         agent_connected=conditions[AGENT_CONNECTED],
         user_logged_in=conditions[USER_LOGGED_IN],
         console_connected=conditions[CONSOLE_CONNECTED],
-        assignment=_assignment(status),
+        assignment=assignment,
         session=_session(notes.get(SESSION)),
         ending_run=_moment(notes.get(ENDING_RUN)),
         disk_user=_disk_user(notes.get(DISK)),
@@ -89,6 +93,7 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         console_user=_text(status.get("consoleUser")),
         os=_text(_mapping(status, "osinfo").get("pretty-name")),
         being_deleted=is_being_deleted(resource),
+        defects=(*_wrong_with_definition(resource, broken_grant), *wrong_parts, *wrong),
     )
 
 
@@ -152,7 +157,7 @@ def with_disk_used(resource: Resource) -> Resource:
     """Note that something may have been written to the disks, and by whom, unless it was noted before."""
     if annotations_of(resource).get(DISK):
         return resource
-    assignment = _assignment(_mapping(resource, "status"))
+    assignment, _ = _assignment(_mapping(resource, "status"))
     return with_annotation(resource, DISK, f"{DISK_USED} {assignment.user if assignment else NOBODY}")
 
 
@@ -229,17 +234,21 @@ def parse_time(text: object) -> datetime:
     >>> parse_time("2026-01-15T12:30:00.123456789Z").isoformat()
     '2026-01-15T12:30:00.123456+00:00'
     """
-    return _time_of(text) if isinstance(text, str) else NEVER
+    return _known_time(text) or NEVER
+
+
+def _known_time(text: object) -> datetime | None:
+    return _time_of(text) if isinstance(text, str) else None
 
 
 @lru_cache(maxsize=2**14)
-def _time_of(text: str) -> datetime:
+def _time_of(text: str) -> datetime | None:
     """Read each time once: most conditions of a VM changed at the same time, or never."""
     with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
-    return NEVER
+    return None
 
 
 def _new_condition(type_: str) -> Resource:
@@ -247,17 +256,27 @@ def _new_condition(type_: str) -> Resource:
     return {"type": type_, **never, "reason": "Creation", "message": ""}
 
 
-def _conditions(status: Mapping[str, Any]) -> dict[str, Condition]:
-    conditions = dict.fromkeys(CONDITIONS, Condition())
+def _conditions(status: Mapping[str, Any]) -> tuple[dict[str, Condition], list[Defect]]:
+    """Give those that are ours, and what is wrong with any: in one pass, since 10,000 VMs are read."""
+    conditions, wrong = dict.fromkeys(CONDITIONS, Condition()), []
     for one in _list(status.get("conditions")):
-        if isinstance(one, dict) and one.get("type") in conditions:
-            conditions[one["type"]] = Condition(
-                status=one.get("status") == "True",
-                since=parse_time(one.get("lastTransitionTime")),
-                reason=str(one.get("reason", "")),
-                message=str(one.get("message", "")),
-            )
-    return conditions
+        type_ = one.get("type") if isinstance(one, dict) else None
+        if not isinstance(type_, str) or type_ not in conditions:
+            wrong.append(Defect(Wrong.UNKNOWN_CONDITION, str(type_)))
+            continue
+        said, time = one.get("status"), one.get("lastTransitionTime")
+        since = _time_of(time) if isinstance(time, str) else None
+        conditions[type_] = Condition(
+            status=said == "True",
+            since=since or NEVER,
+            reason=str(one.get("reason", "")),
+            message=str(one.get("message", "")),
+        )
+        if since is None:
+            wrong.append(Defect(Wrong.CONDITION_TIME, type_))
+        if said not in _STATUSES:
+            wrong.append(Defect(Wrong.CONDITION_STATUS, type_))
+    return conditions, wrong
 
 
 def _really_running(status: Mapping[str, Any], running: Condition) -> Condition:
@@ -265,14 +284,32 @@ def _really_running(status: Mapping[str, Any], running: Condition) -> Condition:
     return running if status.get("runnerVersion") else replace(running, status=False)
 
 
-def _assignment(status: Mapping[str, Any]) -> Assignment | None:
+def _assignment(status: Mapping[str, Any]) -> tuple[Assignment | None, Iterable[Defect]]:
+    """Give it, and what is wrong with it: none is nobody's, but a part of one hides whose the VM is (R1)."""
     parts = _mapping(status, "assignment")
-    pool, user = _text(parts.get("pool")), _text(parts.get("user"))
-    return Assignment(pool, user, parse_time(parts.get("lastUsed"))) if pool and user else None
+    if not parts:
+        return None, ()
+    pool, user, used = _text(parts.get("pool")), _text(parts.get("user")), _text(parts.get("lastUsed"))
+    moment = _known_time(used)
+    assignment = Assignment(pool, user, moment or NEVER) if pool and user else None
+    return assignment, () if assignment and moment else _wrong_with_parts(pool=pool, user=user, lastUsed=used)
+
+
+def _wrong_with_parts(**parts: str | None) -> Iterable[Defect]:
+    missing = [name for name, text in parts.items() if not text]
+    if not missing:
+        return (Defect(Wrong.ASSIGNMENT_TIME),)
+    return (Defect(Wrong.PARTIAL_ASSIGNMENT, ", ".join(missing)),) if len(missing) < len(parts) else ()
+
+
+def _wrong_with_definition(resource: Mapping[str, Any], broken_grant: str | None) -> Iterable[Defect]:
+    if not isinstance(resource.get("spec"), dict):
+        return (Defect(Wrong.NO_SPEC),)
+    return (Defect(Wrong.GRANT, broken_grant),) if broken_grant else ()
 
 
 def _run(resource: Mapping[str, Any]) -> datetime:
-    return _conditions(_mapping(resource, "status"))[RUNNING].since
+    return _conditions(_mapping(resource, "status"))[0][RUNNING].since
 
 
 def _session(text: object) -> SessionMark | None:

@@ -69,7 +69,9 @@ class Assigning:
         """Tell the outcome if the reading needs no write: an own VM that nobody else may be given."""
         if written and written.vm.name == vm.name:
             return replace(written, vm=vm)
-        return Given(vm) if is_kept(vm, self._inventory.pools, self._clock.now()) else None
+        # One whose last use cannot be read is kept from others, but written anew by whose it is.
+        kept = is_kept(vm, self._inventory.pools, self._clock.now()) and not vm.assignment_unclear
+        return Given(vm) if kept else None
 
     async def _write(self, pool: Pool, user: User, mine: VirtualMachine | None) -> Given | None:
         """Renew the VM at hand or give the best one; None if somebody else was faster."""

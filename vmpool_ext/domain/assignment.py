@@ -39,8 +39,11 @@ def is_assignable(pool: Pool, vm: VirtualMachine, pools: Mapping[str, Pool], now
 def kept_until(vm: VirtualMachine, pools: Mapping[str, Pool], asking: Retention | None = None) -> datetime:
     """Tell until when the VM is kept for its user: by the assigning pool's promise, or the asking pool's if later.
 
-    A VM whose assigning pool is not known is kept: whether that pool is really gone is another rule's question (R11).
+    A VM whose assigning pool is not known is kept: whether that pool is really gone is another rule's question (R11). So
+    is one of which it cannot be read whose it is, or when it was used: whoever has it may be in it.
     """
+    if vm.assignment_unclear:
+        return END_OF_TIME
     if vm.assignment is None:
         return NEVER
     assigning = pools.get(vm.assignment.pool)

@@ -65,7 +65,7 @@ class Duty:
 
 def next_duty(vm: VirtualMachine, pools: Mapping[str, Pool], now: datetime, used_vm: UsedVm) -> Duty | None:
     """Tell what is to be done to the VM next; None is nothing, for now."""
-    if vm.being_deleted:
+    if vm.being_deleted or (vm.assignment is None and vm.assignment_unclear):
         return None
     if vm.assignment is None:
         return _of_free(vm, pools) or _for_login(vm, pools, now)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vmpool_ext.domain.defects import Defect
     from vmpool_ext.domain.permission import Grant
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,6 +107,8 @@ class VirtualMachine:
     """Whether its disks are to be made anew as soon as it is off."""
     os: str | None = None
     being_deleted: bool = False
+    defects: tuple[Defect, ...] = ()
+    """What is wrong with how it is written down."""
 
     @property
     def state(self) -> MachineState:
@@ -128,6 +131,11 @@ class VirtualMachine:
     def restarting(self) -> bool:
         """Whether it runs still, and is to end and begin anew."""
         return bool(self.running) and self.ending_run == self.running.since
+
+    @property
+    def assignment_unclear(self) -> bool:
+        """Whether it cannot be read whose the VM is, or until when: then it is nobody else's either."""
+        return bool(self.defects) and any(defect.holds for defect in self.defects)
 
     @property
     def console_open(self) -> bool:
