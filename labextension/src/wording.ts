@@ -208,6 +208,8 @@ export function noticeWord(trans: TranslationBundle, severity: Notice['severity'
       return trans.__('Gives out nothing until it is mended');
     case 'warning':
       return trans.__('Works here, but not with VM-Operator alone');
+    case 'vm':
+      return trans.__('VMs that are not as they should be');
     case 'lost':
       return trans.__('Your VM was taken back');
   }

@@ -58,7 +58,7 @@ async def test_every_word_that_is_promised_is_said_of_some_state(picture):
     }
 
     assert said == {name: set(SCHEMAS[name]["enum"]) for name in said}
-    assert {notice["severity"] for notice in picture["notices"]} == {"error", "warning"}
+    assert {notice["severity"] for notice in picture["notices"]} == {"error", "warning", "vm"}
 
 
 @pytest.mark.parametrize("field", ["loggedInUser", "since", "retainedUntil", "os", "fault"])

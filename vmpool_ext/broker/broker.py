@@ -96,7 +96,7 @@ class PoolBroker:
             revision=self._inventory.revision,
             pools=tuple(pool_view(user, pool, self._inventory) for pool in sorted(mine, key=lambda pool: pool.name)),
             vms=self.vms(user),
-            notices=(*notices_for(user, self._inventory.pools), *map(loss_notice, self._losses.of(user.name))),
+            notices=(*notices_for(user, self._inventory), *map(loss_notice, self._losses.of(user.name))),
             problem=self._inventory.problem,
         )
 

@@ -10,8 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.broker.candidates import Candidates
+from vmpool_ext.broker.defects import Defects
 from vmpool_ext.broker.ports import Behind, Event, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
 from vmpool_ext.domain.assignment import assignable_from, warm_first
+from vmpool_ext.domain.defects import Defect, Wrong
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.retention import END_OF_TIME
 
@@ -51,6 +53,7 @@ class Inventory:
         self._clock = clock
         self.pools: dict[str, Pool] = {}
         self.vms: dict[str, VirtualMachine] = {}
+        self.defects = Defects()
         self.revision = 0
         self.problem: Problem | None = Problem(LOADING, "The pools are being read.", clock.now())
         self._version = UNDRAWN
@@ -260,7 +263,12 @@ class Inventory:
             self._granted[grant.user, grant.role].add(vm.name)
         for pool in vm.pools:
             self._members[pool].add(vm.name)
+        self.defects.put(vm.name, (*vm.defects, *self._absent_pools_of(vm)))
         self._index_candidate(vm)
+
+    def _absent_pools_of(self, vm: VirtualMachine) -> list[Defect]:
+        named = vm.pools | {vm.assignment.pool} if vm.assignment else vm.pools
+        return [Defect(Wrong.NO_POOL, pool) for pool in named if pool not in self.pools]
 
     def _index_candidate(self, vm: VirtualMachine) -> None:
         if self._reserved.get(vm.name, -1) >= vm.version:
@@ -281,6 +289,7 @@ class Inventory:
             self._granted[grant.user, grant.role].discard(name)
         for pool in vm.pools:
             self._members[pool].discard(name)
+        self.defects.drop(name)
         self._drop_candidate(vm)
 
     def _drop_candidate(self, vm: VirtualMachine) -> None:

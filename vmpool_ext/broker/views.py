@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.domain.actions import (
@@ -15,6 +16,7 @@ from vmpool_ext.domain.actions import (
 )
 from vmpool_ext.domain.assignment import kept_until
 from vmpool_ext.domain.console import disconnects, others_are_connected, why_no_console, why_no_own_console
+from vmpool_ext.domain.defects import Wrong
 from vmpool_ext.domain.errors import NothingAssigned, PermissionMissing
 from vmpool_ext.domain.login import login_failed
 from vmpool_ext.domain.machine import BOOT_TIMEOUT, CRASHED, NEVER, START_FAILED, MachineState
@@ -22,9 +24,10 @@ from vmpool_ext.domain.permission import permissions_for
 from vmpool_ext.domain.retention import END_OF_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from vmpool_ext.broker.defects import Found
     from vmpool_ext.broker.inventory import Inventory, Problem
     from vmpool_ext.broker.losses import Loss
     from vmpool_ext.domain.errors import Refused
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from vmpool_ext.domain.permission import Permissions
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
+
+MOST_DEFECTS = 50
+"""Told of at once."""
 
 _FAULT_CODES = {START_FAILED: "start-failed", CRASHED: "crashed", BOOT_TIMEOUT: "boot-timeout"}
 
@@ -95,7 +101,10 @@ class PoolView:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an administrator should mend in a pool, or what a user should know of what became of their VM."""
+    """What an administrator should mend in pools and VMs, or what a user should know of what became of their VM.
+
+    ``pool`` is empty where it is not about one pool.
+    """
 
     pool: str
     severity: str
@@ -133,12 +142,13 @@ def own_vm_view(user: User, vm: VirtualMachine) -> OwnVmView:
     return OwnVmView(**_common(user, vm), retained_until=None, used_by=used_by, why=_why(refusals))
 
 
-def notices_for(user: User, pools: Mapping[str, Pool]) -> tuple[Notice, ...]:
-    """Show administrators what is wrong with pools, by name (R7)."""
+def notices_for(user: User, inventory: Inventory) -> tuple[Notice, ...]:
+    """Show administrators what is wrong with pools and VMs, by name (R7)."""
     if not user.administrator:
         return ()
-    told = ((pool, kind, text) for pool in pools.values() for kind, text in _wrong_with(pool) if text)
-    return tuple(Notice(pool.name, kind, text) for pool, kind, text in sorted(told, key=lambda each: each[0].name))
+    told = ((pool, kind, text) for pool in inventory.pools.values() for kind, text in _wrong_with(pool) if text)
+    of_pools = (Notice(pool.name, kind, text) for pool, kind, text in sorted(told, key=lambda each: each[0].name))
+    return (*of_pools, *_defect_notices(inventory))
 
 
 def loss_notice(loss: Loss) -> Notice:
@@ -204,6 +214,25 @@ def _refusals_without_vm(user: User, pool: Pool, free: int, total: int) -> dict[
 
 def _wrong_with(pool: Pool) -> tuple[tuple[str, str | None], ...]:
     return ("error", pool.misconfigured), ("warning", pool.warning)
+
+
+def _defect_notices(inventory: Inventory) -> Iterator[Notice]:
+    """Tell of each defect once, whatever the number of VMs, and of so many that they can be read."""
+    # That there is no pool of a name is known by a complete picture only.
+    known = (
+        each for each in inventory.defects.found() if not (inventory.problem and each.defect.kind is Wrong.NO_POOL)
+    )
+    for found in islice(known, MOST_DEFECTS):
+        pool = found.defect.detail if found.defect.kind is Wrong.NO_POOL else ""
+        yield Notice(pool, "vm", f"{_named(found)}: {found.defect}")
+    if next(known, None):
+        yield Notice("", "vm", "More is wrong than can be told at once. Mend this first.")
+
+
+def _named(found: Found) -> str:
+    names = ", ".join(f'"{name}"' for name in found.vms)
+    more = f" and {found.more} more" if found.more else ""
+    return f"{'VMs' if len(found.vms) > 1 else 'VM'} {names}{more}"
 
 
 def _why(refusals: Mapping[str, Refused | None]) -> dict[str, Why]:

@@ -405,15 +405,17 @@ export interface components {
             /** @description Why the picture may be stale; show the last pools and the problem above them. */
             readonly problem: components["schemas"]["Problem"] | null;
         };
-        /** @description What is wrong with a pool, for administrators only; or what became of the VM of whoever asks. */
+        /** @description What is wrong with pools and VMs, for administrators only; or what became of the VM of whoever asks. */
         readonly Notice: {
+            /** @description Empty where it is not about one pool. */
             readonly pool: string;
             /**
              * @description An `error` keeps the pool from giving out VMs until its definition is mended; a `warning` is for who runs VM-Operator too,
-             *     which could not serve the pool; `lost` tells users that another program has taken back the VM that was theirs for a moment.
+             *     which could not serve the pool; `vm` tells what is wrong with how VMs are written down, naming the first of them; `lost` tells
+             *     users that another program has taken back the VM that was theirs for a moment.
              * @enum {string}
              */
-            readonly severity: "error" | "warning" | "lost";
+            readonly severity: "error" | "warning" | "vm" | "lost";
             readonly message: string;
         };
         readonly Pools: {

@@ -57,7 +57,7 @@ export function ProblemBanner(props: {
   );
 }
 
-/** What administrators are told about pools, and users about VMs that they have lost. */
+/** What administrators are told about pools and VMs, and users about VMs that they have lost. */
 export function Notices(props: {
   readonly notices: readonly Notice[];
   readonly trans: TranslationBundle;
@@ -67,6 +67,7 @@ export function Notices(props: {
     <ul className="jp-VmPool-Notices" aria-label={trans.__('Notices')}>
       {notices.map(({ pool, severity, message }) => {
         const icon = severity === 'error' ? errorIcon : warningIcon;
+        const word = noticeWord(trans, severity);
         return (
           <li
             key={`${pool} ${severity} ${message}`}
@@ -77,7 +78,7 @@ export function Notices(props: {
             <icon.react tag="span" className="jp-VmPool-Icon" />
             <div>
               <p>
-                <strong>{trans.__('%1: %2', pool, noticeWord(trans, severity))}</strong>
+                <strong>{pool ? trans.__('%1: %2', pool, word) : word}</strong>
               </p>
               <p>{message}</p>
             </div>

@@ -165,6 +165,22 @@ describe('The panel', () => {
     );
   });
 
+  it('tells administrators of broken VMs, below the pool that it is about if it is about one', () => {
+    const notices: Picture['notices'] = [
+      { pool: 'void', severity: 'vm', message: 'VM "vm1": There is no pool "void".' },
+      { pool: '', severity: 'vm', message: 'VMs "vm2", "vm3": The definition has no spec.' }
+    ];
+
+    show({ notices, pools: [aPool()] });
+
+    const ofVoid = find('[data-notice="void"]');
+    expect(ofVoid.querySelector('strong')?.textContent).toMatch(/^void: VMs that are not/);
+    expect(ofVoid.textContent).toContain('VM "vm1"');
+    const ofNone = find('[data-notice=""]');
+    expect(ofNone.querySelector('strong')?.textContent).toMatch(/^VMs that are not/);
+    expect(ofNone.textContent).toContain('has no spec');
+  });
+
   it('tells users that their VM was taken back, and what to do', () => {
     const message = 'The VM "vm1" was yours for a moment. Press Start again.';
 
