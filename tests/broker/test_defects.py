@@ -117,19 +117,12 @@ async def test_a_vm_of_which_it_is_not_clear_whose_it_is_is_given_to_nobody_else
 
 async def test_whose_it_is_writes_it_anew_by_pressing_start(clock):
     unclear = a_vm("vm1", user="ann", defects=(Defect(Wrong.ASSIGNMENT_TIME),))
-    backend = MendingBackend(clock, [a_pool()], [unclear])
+    backend = MemoryBackend(clock, [a_pool()], [unclear])
     async with following(backend, clock) as broker:
         started = await broker.start(ANN, "win11")
 
         assert (started.pool.vm.name, started.newly) == ("vm1", False)
         assert backend.vm("vm1").assignment == Assignment("win11", "ann", NOON)
-
-
-class MendingBackend(MemoryBackend):
-    """An assignment that is written whole is whole, as where it is read from what was written."""
-
-    async def assign(self, vm, assignment):
-        return await self._write(vm, assignment=assignment, defects=())
 
 
 async def test_nobody_is_logged_out_of_a_vm_of_which_it_is_not_clear_whose_it_is(clock):

@@ -110,11 +110,11 @@ class MemoryBackend:
 
     async def assign(self, vm: VirtualMachine, assignment: Assignment) -> VirtualMachine:
         """Write the assignment if the VM is still as it was read."""
-        return await self._write(vm, assignment=assignment)
+        return await self._write(vm, assignment=assignment, defects=vm.lasting_defects)
 
     async def release(self, vm: VirtualMachine) -> VirtualMachine:
         """Remove the assignment if the VM is still as it was read."""
-        return await self._write(vm, assignment=None)
+        return await self._write(vm, assignment=None, defects=vm.lasting_defects)
 
     async def request_state(self, vm: VirtualMachine, state: RequestedState) -> VirtualMachine:
         """Write what is wanted; the machine follows at its own pace."""

@@ -138,6 +138,11 @@ class VirtualMachine:
         return bool(self.defects) and any(defect.holds for defect in self.defects)
 
     @property
+    def lasting_defects(self) -> tuple[Defect, ...]:
+        """What is wrong still when the assignment is written anew, or removed."""
+        return tuple(defect for defect in self.defects if not defect.holds) if self.defects else ()
+
+    @property
     def console_open(self) -> bool:
         """Whether somebody is connected; counts only while the VM really runs (R2)."""
         return bool(self.running and self.console_connected)

@@ -3,13 +3,16 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from tests.broker.conftest import following
 from tests.builders import a_user
 from tests.cluster.definitions import a_pool, a_vm
 from tests.cluster.requests import GROUP
 from vmpool_ext.broker.clock import SystemClock
+from vmpool_ext.domain.errors import PoolExhausted
 
-ANN = a_user("ann")
+ANN, BOB = a_user("ann"), a_user("bob")
 ROOT = replace(a_user("root"), administrator=True)
 TIME = "2026-01-15T12:30:00Z"
 
@@ -89,13 +92,30 @@ async def test_a_part_of_an_assignment_is_never_overwritten_by_another_users(ser
     assert (await namespace.get("vms", "half"))["status"]["assignment"] == {"user": "bob"}
 
 
-async def test_whose_vm_it_is_mends_its_time_by_pressing_start(serving, namespace):
-    await namespace.post("vmpools", a_pool())
+@pytest.fixture
+async def untimed(namespace):
+    """Give a pool's one VM, which is Ann's since nobody knows when."""
+    everything = [{"user": name, "may": ["*"]} for name in ("ann", "bob")]
+    await namespace.post("vmpools", a_pool(permissions=everything))
     await namespace.post("vms", a_vm("untimed"))
     anns = {"assignment": {"pool": "demo", "user": "ann", "lastUsed": "yesterday"}}
     await namespace.merge("vms", "untimed", {"status": anns}, "status")
+
+
+async def test_whose_vm_it_is_mends_its_time_by_pressing_start(serving, namespace, untimed):
     async with following(await serving(), SystemClock()) as broker:
+        with pytest.raises(PoolExhausted):
+            await broker.start(BOB, "demo")
+
         await broker.start(ANN, "demo")
 
         assert (await namespace.get("vms", "untimed"))["status"]["assignment"]["lastUsed"].startswith("20")
+        assert broker.overview(ROOT).notices == ()
+
+
+async def test_what_whose_it_is_gives_back_is_free_at_once(serving, namespace, untimed):
+    async with following(await serving(), SystemClock()) as broker:
+        await broker.release(ANN, "demo")
+
+        assert (await broker.start(BOB, "demo")).newly
         assert broker.overview(ROOT).notices == ()

@@ -41,7 +41,9 @@ class Writes:
         self._path = path
 
     async def status(self, vm: VirtualMachine, status: Mapping[str, Any], **becomes: Any) -> VirtualMachine:
-        """Change a part of the status."""
+        """Change a part of the status; an assignment is written whole, or removed: nothing is wrong with it any more."""
+        if "assignment" in becomes:
+            becomes["defects"] = vm.lasting_defects
         return await self._write(vm, f"{self._path}/{vm.name}/status", {"status": status}, becomes)
 
     async def definition(
