@@ -22,7 +22,7 @@ help:
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
-	@echo "make soak       prove the broker on 100,000 steps of any history, and tell how many were made"
+	@echo "make soak       prove the broker on 100,000 steps of any history, and as many on a real API server, and tell how many were made"
 	@echo "make mutants    break one rule at a time, and ask whether the tests notice"
 	@echo "make bench      measure, and print the figures; docs/performance.md has them"
 	@echo "make clean      remove what the other commands made"
@@ -52,7 +52,7 @@ check: $(VENV)/.dev-ready
 
 soak: $(VENV)/.dev-ready
 	@echo "==> Proving the broker on any history; docs/proof.md says what"
-	@VMPOOL_SOAK=1 $(PYTEST) tests/proof/test_any_history.py
+	@VMPOOL_SOAK=1 $(PYTEST) tests/proof/test_any_history.py tests/proof/test_any_history_on_a_cluster.py
 
 mutants: $(VENV)/.dev-ready
 	@$(BIN)/python -m tests.proof.mutants

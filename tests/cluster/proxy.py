@@ -83,15 +83,19 @@ class FaultyProxy:
         fault = self._fault(request)
         if fault and not fault.after:
             return await self._failed(fault)
-        headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
-        body = await request.read()
-        async with self._requests.sent(request.method, URL(request.raw_path, encoded=True), body, headers) as answer:
-            if "watch=1" in request.path_qs:
+        if "watch=1" in request.path_qs:
+            async with self._sent(request, b"") as answer:
                 return await self._streamed(request, answer)
-            said = await answer.read()
-        if fault:
-            return await self._failed(fault)
-        return web.Response(status=answer.status, body=said, headers=_passed_on(answer))
+        answered = await self._answered(request, await request.read())
+        return await self._failed(fault) if fault else answered
+
+    async def _answered(self, request, body):
+        async with self._sent(request, body) as answer:
+            return web.Response(status=answer.status, body=await answer.read(), headers=_passed_on(answer))
+
+    def _sent(self, request, body):
+        headers = {key: value for key, value in request.headers.items() if key.lower() not in _HOP_BY_HOP}
+        return self._requests.sent(request.method, URL(request.raw_path, encoded=True), body, headers)
 
     async def _failed(self, fault):
         if isinstance(fault, Silence):

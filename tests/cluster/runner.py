@@ -23,8 +23,9 @@ GREETING = b"REDQ"
 
 
 class PlayedOperator:
-    def __init__(self, namespace, *, displays=True):
+    def __init__(self, namespace, *, displays=True, now=None):
         self.namespace = namespace
+        self._now = now or _now
         self.logs_in = True
         """Whether the guests' agents do what they are told."""
         self.tells_displays = True
@@ -220,13 +221,13 @@ class PlayedOperator:
         status = dict(vm["status"])
         for key, value in changes.items():
             if key[0].isupper():
-                status["conditions"] = _told(status, key, on=True, reason=value)
+                status["conditions"] = _told(status, key, on=True, reason=value, now=self._now())
             elif value is None:
                 status.pop(key, None)
             else:
                 status[key] = value
         for each in off:
-            status["conditions"] = _told(status, each, on=False, reason=reason)
+            status["conditions"] = _told(status, each, on=False, reason=reason, now=self._now())
         unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": vm["metadata"]["resourceVersion"]}
         whole = {"op": "replace", "path": "/status", "value": status}
         await self.namespace.patch("vms", vm["metadata"]["name"], [unchanged, whole], "status")
@@ -272,7 +273,7 @@ def _is(status, type_):
     return any(each["type"] == type_ and each["status"] == "True" for each in status.get("conditions", ()))
 
 
-def _told(status, type_, *, on, reason):
+def _told(status, type_, *, on, reason, now):
     """Give the conditions after one was told: the time moves only when what it says does."""
     conditions = []
     for each in status["conditions"]:
@@ -280,7 +281,7 @@ def _told(status, type_, *, on, reason):
             conditions.append(each)
             continue
         is_new = (each["status"] == "True") != on
-        since = _now() if is_new else each["lastTransitionTime"]
+        since = now if is_new else each["lastTransitionTime"]
         conditions.append({**each, "status": str(on), "reason": reason, "lastTransitionTime": since})
     return conditions
 

@@ -360,4 +360,4 @@ def test_any_history_is_safe_and_comes_to_rest(history):
 
 
 def test_enough_steps_were_made():
-    assert sum(made.values()) >= (100_000 if SOAK else 2_000)
+    assert made[Memory.__name__] + made[Store.__name__] >= (100_000 if SOAK else 2_000)
