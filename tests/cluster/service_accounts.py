@@ -35,10 +35,15 @@ async def may(namespace, account, rules):
 
 async def until_allowed(namespace, account, verb, group, resource):
     """Ask until the API server has heard of it: it reads its own roles as a client does."""
-    attributes = {"namespace": namespace.name, "verb": verb, "group": group, "resource": resource}
+    for _ in range(MANY):
+        if await is_allowed(namespace, account, verb, group, resource):
+            return
+    raise AssertionError(account, verb, group, resource)
+
+
+async def is_allowed(namespace, account, verb, group, resource):
+    resource, _, part = resource.partition("/")
+    attributes = {"namespace": namespace.name, "verb": verb, "group": group, "resource": resource, "subresource": part}
     user = f"system:serviceaccount:{namespace.name}:{account}"
     review = {"spec": {"user": user, "resourceAttributes": attributes}}
-    for _ in range(MANY):
-        if (await namespace.requests.ask("POST", REVIEWS, review))["status"]["allowed"]:
-            return
-    raise AssertionError(review)
+    return (await namespace.requests.ask("POST", REVIEWS, review))["status"]["allowed"]

@@ -97,12 +97,13 @@ class ClusterWorld:
         for secret in self.secrets:
             assert secret not in everything, "a secret is in a log, a URL or an error"
 
-    async def start_broker(self):
+    async def start_broker(self, kubeconfig=None):
+        """Have a broker run; how it reaches the address that it is given is the kubeconfig's matter."""
         name = f"broker-{next(self._numbers)}"
         proxy = await self._stack.enter_async_context(SigningProxy(self.control_plane, self.authors, name).serving())
         self.told.proxies.append(proxy)
-        kubeconfig = self.control_plane.kubeconfig(server=proxy.url)
-        options = {"kubeconfig": kubeconfig, "namespace": self.namespace.name, **QUIET}
+        write = kubeconfig or (lambda url: self.control_plane.kubeconfig(server=url))
+        options = {"kubeconfig": write(proxy.url), "namespace": self.namespace.name, **QUIET}
         backend = backend_with(self.clock, **options)
         await backend.start()
         self.running.append(Running(name, proxy, backend, PoolBroker(backend, self.clock)))
