@@ -14,6 +14,7 @@ import pytest
 
 from tests.builders import a_user
 from vmpool_ext.broker.ports import Behind, Listed, PoolChanged, PoolDeleted, VmChanged, VmDeleted
+from vmpool_ext.domain.decision import Decision, Outcome
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import Assignment, MachineState, RequestedState
 
@@ -265,6 +266,16 @@ class BackendContract:
     async def test_a_pool_is_gone_when_there_is_none(self, backend):
         assert not await backend.pool_is_gone("demo")
         assert await backend.pool_is_gone("void")
+
+    async def test_whatever_is_told_nobody_waits_and_nothing_else_changes(self, backend):
+        async with watching(backend) as seen:
+            before = await seen.vm("demo-1")
+            for about in (before, seen.pools["demo"]):
+                for outcome in Outcome:
+                    assert backend.tell(Decision(outcome, "start", about, "é" * 5000, ANNS.last_used)) is None
+
+        async with watching(backend) as later:
+            assert later.vms["demo-1"] == before
 
     async def test_an_assignment_survives_starting_and_stopping(self, backend):
         async with watching(backend) as seen:

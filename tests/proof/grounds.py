@@ -160,6 +160,9 @@ class InStore:
     async def discard(self, vm):
         return self._followed(await self._edit(vm, happenings.to_be_discarded))
 
+    def tell(self, decision):
+        """Keep nothing."""
+
     async def pool_is_gone(self, name):
         return await self._ledger.get(POOL_KIND, name) is None
 

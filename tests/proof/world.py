@@ -47,6 +47,9 @@ class Line:
 
         return call
 
+    def tell(self, decision):
+        self._backend.tell(decision)
+
     async def watch(self):
         await self._pass()
         async with aclosing(self._backend.watch()) as events:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmpool_ext.broker.ports import Clock
+    from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
 
+MOST_TOLD = 1000
 GREETING = b"RFB 003.008\n"
 SPICE_ADDRESS = DisplayAddress("192.0.2.1", 5900)
 """Where nobody is: an address for documentation."""
@@ -37,6 +39,7 @@ class MemoryBackend:
     shared = False
 
     def __init__(self, clock: Clock, pools: Iterable[Pool] = (), vms: Iterable[VirtualMachine] = ()) -> None:
+        self.told: deque[Decision] = deque(maxlen=MOST_TOLD)
         self._clock = clock
         self._version = 0
         self._pools: dict[str, Pool] = {}
@@ -153,6 +156,10 @@ class MemoryBackend:
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
         """Note that there is nothing on the disks, or will be nothing when the machine is off."""
         return await self._write(vm, disk_user=None, discarding=bool(vm.running and vm.disk_used))
+
+    def tell(self, decision: Decision) -> None:
+        """Keep the latest."""
+        self.told.append(decision)
 
     async def pool_is_gone(self, name: str) -> bool:
         """Look."""

@@ -74,6 +74,7 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
     assignment, wrong_parts = _assignment(status)
     return VirtualMachine(
         name=metadata["name"],
+        uid=metadata.get("uid") or "",
         version=version,
         pools=frozenset(_texts(spec.get("pools"))),
         grants=grants,
@@ -99,14 +100,15 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
 
 def pool_from_resource(resource: Mapping[str, Any], version: int) -> Pool:
     """Read a pool; one with a part that cannot be read keeps what it has given and says what is wrong with it."""
-    spec = _mapping(resource, "spec")
+    metadata, spec = _mapping(resource, "metadata"), _mapping(resource, "spec")
     text = _given(spec, "retention", DEFAULT_RETENTION)
     grants, broken_grant = _grants(spec, _POOL_MAY)
     retention, broken_retention = _retention(str(text))
     end_action, broken_action = _end_action(annotations_of(resource).get(END_ACTION))
     broken = broken_retention or broken_grant or broken_action
     return Pool(
-        name=_mapping(resource, "metadata")["name"],
+        name=metadata["name"],
+        uid=metadata.get("uid") or "",
         version=version,
         grants=grants,
         retention=RetainForever() if broken else retention,

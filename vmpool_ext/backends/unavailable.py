@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from vmpool_ext.broker.ports import Display, DisplayOffer, Event
+    from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
     from vmpool_ext.domain.user import User
 
@@ -75,6 +76,9 @@ class UnavailableBackend:
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:  # noqa: ARG002
         """Refuse."""
         self._refuse()
+
+    def tell(self, decision: Decision) -> None:
+        """Keep nothing: nothing is decided here."""
 
     async def pool_is_gone(self, name: str) -> bool:  # noqa: ARG002
         """Refuse."""

@@ -12,6 +12,7 @@ from vmpool_ext.domain.pool import EndAction
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from vmpool_ext.broker.decisions import Decisions, Ending
     from vmpool_ext.broker.inventory import Inventory
     from vmpool_ext.broker.losses import Losses
     from vmpool_ext.broker.ports import Backend
@@ -31,10 +32,11 @@ def nothing_against(_: VirtualMachine) -> None:
 class Acting:
     """The acts, and the loop around them."""
 
-    def __init__(self, backend: Backend, inventory: Inventory, losses: Losses) -> None:
+    def __init__(self, backend: Backend, inventory: Inventory, losses: Losses, decisions: Decisions) -> None:
         self._backend = backend
         self._inventory = inventory
         self._losses = losses
+        self._decisions = decisions
 
     async def on(self, look: Look, why_not: Rule, act: Act) -> VirtualMachine:
         """Judge and act, again as often as the VM was not any more as it was judged."""
@@ -67,7 +69,7 @@ class Acting:
         """Press its reset button."""
         await self._backend.reset(vm)
 
-    async def release(self, vm: VirtualMachine, action: EndAction) -> VirtualMachine:
+    async def release(self, vm: VirtualMachine, action: EndAction, why: Ending) -> VirtualMachine:
         """Disconnect who is connected, do what the pool wants at the end, then let the VM be nobody's (R10)."""
         await self._backend.disconnect(vm)
         if action in (EndAction.STOP, EndAction.DISCARD) and vm.requested is RequestedState.RUNNING:
@@ -76,4 +78,6 @@ class Acting:
             vm = await self._backend.discard(vm)
         if held := vm.assignment:
             self._losses.given_back(held.pool, held.user)
-        return await self._backend.release(vm)
+        released = await self._backend.release(vm)
+        self._decisions.released(vm, why)
+        return released

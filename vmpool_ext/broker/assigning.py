@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from vmpool_ext.broker.decisions import Ending
 from vmpool_ext.domain.actions import why_nothing_given
 from vmpool_ext.domain.assignment import is_kept
 from vmpool_ext.domain.errors import AssignmentConflict, ClockJumped, Contention, PoolExhausted
 from vmpool_ext.domain.machine import Assignment
 
 if TYPE_CHECKING:
+    from vmpool_ext.broker.decisions import Decisions
     from vmpool_ext.broker.inventory import Inventory
     from vmpool_ext.broker.ports import Backend, Clock
     from vmpool_ext.domain.machine import VirtualMachine
@@ -39,10 +41,11 @@ class Given:
 class Assigning:
     """Assigns and renews."""
 
-    def __init__(self, backend: Backend, inventory: Inventory, clock: Clock) -> None:
+    def __init__(self, backend: Backend, inventory: Inventory, clock: Clock, decisions: Decisions) -> None:
         self._backend = backend
         self._inventory = inventory
         self._clock = clock
+        self._decisions = decisions
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def assigned_or_given(self, pool: Pool, user: User) -> Given:
@@ -90,6 +93,8 @@ class Assigning:
             # Whatever it was, also what nobody foresaw: others wait for what becomes of a reserved VM.
             self._inventory.put_back(vm)
             raise
+        if not mine:
+            self._decisions.assigned(given, before=vm.assignment)
         # Not taken in from here: a reading that sees this write must have seen all that came before it.
         await self._inventory.seen(given.version)
         return Given(given, newly=not mine)
@@ -108,4 +113,5 @@ class Assigning:
         except AssignmentConflict:
             await self._inventory.other_than(vm)
         else:
+            self._decisions.released(vm, Ending.SECOND)
             await self._inventory.seen(released.version)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmpool_ext.broker.acting import Acting, nothing_against
 from vmpool_ext.broker.assigning import Assigning
 from vmpool_ext.broker.consoles import Consoles
+from vmpool_ext.broker.decisions import Decisions, Ending
 from vmpool_ext.broker.following import Following
 from vmpool_ext.broker.inventory import Inventory
 from vmpool_ext.broker.keeper import Keeper
@@ -30,7 +32,8 @@ from vmpool_ext.domain.errors import NothingAssigned, PoolNotFound, Refused, VmN
 from vmpool_ext.domain.permission import EVERY_PERMISSION, permissions_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from vmpool_ext.broker.acting import Act, Look, Rule
     from vmpool_ext.broker.candidates import Prefer
@@ -64,9 +67,10 @@ class PoolBroker:
         self._backend = backend
         self._clock = clock
         self._inventory = Inventory(clock, prefer)
-        self._assigning = Assigning(backend, self._inventory, clock)
+        self._decisions = Decisions(backend, clock)
+        self._assigning = Assigning(backend, self._inventory, clock, self._decisions)
         self._losses = Losses(self._inventory, clock)
-        self._acting = Acting(backend, self._inventory, self._losses)
+        self._acting = Acting(backend, self._inventory, self._losses, self._decisions)
         self._consoles = Consoles(backend, self._inventory, clock, self._acting)
         self._keeper = Keeper(backend, self._inventory, clock, self._acting, used_vm)
 
@@ -126,60 +130,66 @@ class PoolBroker:
 
     async def start(self, user: User, name: str) -> Started:
         """Give the user a VM of the pool unless they have one, and have it run."""
-        pool, may = self._deciding(user, name)
-        if refusal := why_nobody_of_that_name(user, pool):
-            raise refusal
-        given = await self._assigning.assigned_or_given(pool, user)
-        if given.newly:
-            self._losses.given(given.vm)
-        log.info("start: vm %s of pool %s for %s", given.vm.name, name, user.name)
-        allowed = EVERY_PERMISSION if given.newly else may
-        await self._on_own(user, pool, lambda vm: why_no_start(vm, allowed), self._acting.request_running)
-        return Started(self.pool(user, name), given.newly)
+        with self._deciding(user, "start", name) as (pool, may):
+            if refusal := why_nobody_of_that_name(user, pool):
+                raise refusal
+            given = await self._assigning.assigned_or_given(pool, user)
+            if given.newly:
+                self._losses.given(given.vm)
+            log.info("start: vm %s of pool %s for %s", given.vm.name, name, user.name)
+            allowed = EVERY_PERMISSION if given.newly else may
+            await self._on_own(user, pool, lambda vm: why_no_start(vm, allowed), self._acting.request_running)
+            return Started(self.pool(user, name), given.newly)
 
     async def stop(self, user: User, name: str) -> PoolView:
         """Shut down the user's VM; it stays theirs."""
-        pool, may = self._deciding(user, name)
-        await self._on_own(user, pool, lambda vm: why_no_stop(vm, may), self._acting.request_stopped)
-        return self.pool(user, name)
+        with self._deciding(user, "stop", name) as (pool, may):
+            await self._on_own(user, pool, lambda vm: why_no_stop(vm, may), self._acting.request_stopped)
+            return self.pool(user, name)
 
     async def reset(self, user: User, name: str) -> PoolView:
         """Reset the user's running VM as its reset button would."""
-        pool, may = self._deciding(user, name)
-        await self._on_own(user, pool, lambda vm: why_no_reset(vm, may), self._acting.reset)
-        return self.pool(user, name)
+        with self._deciding(user, "reset", name) as (pool, may):
+            await self._on_own(user, pool, lambda vm: why_no_reset(vm, may), self._acting.reset)
+            return self.pool(user, name)
 
     async def release(self, user: User, name: str) -> PoolView:
         """Give the user's VM back; an open console is closed."""
-        pool, _ = self._deciding(user, name)
-        await self._on_own(user, pool, nothing_against, lambda vm: self._acting.release(vm, pool.end_action))
-        return self.pool(user, name)
+        with self._deciding(user, "release", name) as (pool, _):
+            await self._on_own(
+                user, pool, nothing_against, lambda vm: self._acting.release(vm, pool.end_action, Ending.GIVEN_BACK)
+            )
+            return self.pool(user, name)
 
     async def open_console(self, user: User, name: str) -> ConsoleOffer:
         """Make the display of the user's VM accept them."""
-        pool, may = self._deciding(user, name)
-        pools = self._inventory.pools
-        look = self._look_for_own(user, pool)
-        return await self._consoles.offer(user, look, lambda vm: why_no_console(user, vm, pools, may), name)
+        with self._deciding(user, "console", name) as (pool, may):
+            pools = self._inventory.pools
+            look = self._look_for_own(user, pool)
+            return await self._consoles.offer(user, look, lambda vm: why_no_console(user, vm, pools, may), name)
 
     # Deciding, about a VM on which the user has permissions by a grant on the VM itself.
 
     async def start_vm(self, user: User, name: str) -> OwnVmView:
         """Have the VM run."""
-        return await self._on_granted(user, name, why_no_own_start, self._acting.request_running)
+        with self._refusals_about_vm(user, "start", name):
+            return await self._on_granted(user, name, why_no_own_start, self._acting.request_running)
 
     async def stop_vm(self, user: User, name: str) -> OwnVmView:
         """Shut the VM down."""
-        return await self._on_granted(user, name, why_no_stop, self._acting.request_stopped)
+        with self._refusals_about_vm(user, "stop", name):
+            return await self._on_granted(user, name, why_no_stop, self._acting.request_stopped)
 
     async def reset_vm(self, user: User, name: str) -> OwnVmView:
         """Reset the running VM as its reset button would."""
-        return await self._on_granted(user, name, why_no_reset, self._acting.reset)
+        with self._refusals_about_vm(user, "reset", name):
+            return await self._on_granted(user, name, why_no_reset, self._acting.reset)
 
     async def open_vm_console(self, user: User, name: str) -> ConsoleOffer:
         """Make the display of the VM accept the user."""
-        look = self._look_for_granted(user, name)
-        return await self._consoles.offer(user, look, lambda vm: self._why_no_own_console(user, vm), None)
+        with self._refusals_about_vm(user, "console", name):
+            look = self._look_for_granted(user, name)
+            return await self._consoles.offer(user, look, lambda vm: self._why_no_own_console(user, vm), None)
 
     # Of either kind.
 
@@ -197,9 +207,19 @@ class PoolBroker:
             raise PoolNotFound(name)
         return pool, may
 
-    def _deciding(self, user: User, name: str) -> tuple[Pool, Permissions]:
-        self._inventory.require_fresh()
-        return self._visible(user, name)
+    @contextmanager
+    def _deciding(self, user: User, action: str, name: str) -> Iterator[tuple[Pool, Permissions]]:
+        """Give the pool to decide about, and keep what the user is refused there."""
+
+        def about() -> VirtualMachine | Pool | None:
+            return next(iter(self._inventory.assigned(name, user.name)), self._inventory.pools.get(name))
+
+        with self._decisions.refusals(user, action, about):
+            self._inventory.require_fresh()
+            yield self._visible(user, name)
+
+    def _refusals_about_vm(self, user: User, action: str, name: str) -> AbstractContextManager[None]:
+        return self._decisions.refusals(user, action, lambda: self._inventory.vms.get(name))
 
     def _why_not_look(self, user: User, vm_name: str, pool: str | None) -> Refused | None:
         """Tell what keeps the user from the console now: the VM is not theirs, or does not run, or they may not."""

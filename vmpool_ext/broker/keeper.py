@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sortedcontainers import SortedSet
 
 from vmpool_ext.broker.acting import nothing_against
+from vmpool_ext.broker.decisions import Ending
 from vmpool_ext.broker.moments import change_or_moment, first_of
 from vmpool_ext.domain.duties import Step, next_duty, next_duty_at
 from vmpool_ext.domain.errors import AgentFailed, AssignmentConflict, BackendUnavailable, VmPoolError
@@ -61,7 +62,7 @@ class Keeper:
             Step.LOG_IN: lambda vm, duty: backend.log_in(vm, duty.user),
             Step.LOG_OUT: lambda vm, _: backend.log_out(vm),
             Step.STOP: lambda vm, _: acting.request_stopped(vm),
-            Step.RELEASE: lambda vm, _: acting.release(vm, EndAction.KEEP),
+            Step.RELEASE: lambda vm, _: acting.release(vm, EndAction.KEEP, Ending.RETENTION),
             Step.DISCARD: lambda vm, _: backend.discard(vm),
             Step.ASK_FOR_POOL: self._release_orphan,
         }
@@ -155,8 +156,7 @@ class Keeper:
             if self._inventory.vms.get(vm.name) != vm or vm.assignment is None:
                 return
             if await self._backend.pool_is_gone(vm.assignment.pool):
-                log.warning("vm %s: pool %s is gone: assignment removed", vm.name, vm.assignment.pool)
-                await self._acting.release(vm, EndAction.KEEP)
+                await self._acting.release(vm, EndAction.KEEP, Ending.NO_POOL)
                 await self._clock.sleep_until(self._clock.now() + ORPHANS_EVERY)
 
 

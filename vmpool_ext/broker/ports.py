@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmpool_ext.domain.connection_file import DisplayAddress
+    from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
@@ -114,7 +115,7 @@ class Display(Protocol):
 class Backend(Protocol):
     """Where the VMs live.
 
-    Every method but `watch` and `stop` raises `BackendUnavailable` when the backend cannot be asked: then nothing was
+    Every method but `watch`, `stop` and `tell` raises `BackendUnavailable` when the backend cannot be asked: then nothing was
     written, or it is not known whether it was, and the next event tells.
 
     Methods that take a VM write only if the VM is still as it was read (its ``version``), else they raise
@@ -194,6 +195,13 @@ class Backend(Protocol):
 
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
         """Throw away what was written to the VM's disks, as soon as it is off: the next start begins with the base image."""
+        ...
+
+    def tell(self, decision: Decision) -> None:
+        """Keep for administrators what was decided, where there is a place for that.
+
+        Never raises and is never waited for: nobody's start depends on what is told of it.
+        """
         ...
 
     async def pool_is_gone(self, name: str) -> bool:

@@ -78,6 +78,8 @@ class VirtualMachine:
     """A VM; ``version`` grows with every change of any object of its backend, so versions tell what came later."""
 
     name: str
+    uid: str = ""
+    """Which of those that had this name it is, where the backend tells."""
     version: int = 0
     pools: frozenset[str] = frozenset()
     grants: tuple[Grant, ...] = ()

@@ -29,6 +29,8 @@ class Pool:
     """What a VmPool says; ``misconfigured`` tells why it gives nothing new, or is None (R7)."""
 
     name: str
+    uid: str = ""
+    """Which of those that had this name it is, where the backend tells."""
     version: int = 0
     grants: tuple[Grant, ...] = ()
     retention: Retention = _DEFAULT

@@ -16,6 +16,7 @@ from vmpool_ext.backends.kubernetes.client import ApiClient
 from vmpool_ext.backends.kubernetes.consoles import Consoles, Settings
 from vmpool_ext.backends.kubernetes.credentials import Credentials
 from vmpool_ext.backends.kubernetes.errors import ApiError, NotFound, WrongCredentials
+from vmpool_ext.backends.kubernetes.events import Events
 from vmpool_ext.backends.kubernetes.logins import Logins
 from vmpool_ext.backends.kubernetes.objects import vm_of
 from vmpool_ext.backends.kubernetes.permissions import Permissions, not_installed
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from vmpool_ext.backends.kubernetes.display import SpiceDisplay
     from vmpool_ext.broker.ports import Clock, DisplayOffer, Event
+    from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment, VirtualMachine
     from vmpool_ext.domain.user import User
 
@@ -79,6 +81,8 @@ class KubernetesBackend(Configurable):
 
     async def stop(self) -> None:
         """Let go of every connection."""
+        if self._serving:
+            await self._serving.events.close()
         await self._client.close()
 
     async def watch(self) -> AsyncGenerator[Event, None]:
@@ -146,6 +150,11 @@ class KubernetesBackend(Configurable):
         """Give the VM as it is: a pool that wants disks to be made anew is misconfigured here."""
         return vm_of(await (await self._served()).place.writes.require_unchanged(vm))
 
+    def tell(self, decision: Decision) -> None:
+        """Tell it in the cluster's events, some time; what was decided before it is known where, nowhere."""
+        if self._serving:
+            self._serving.events.tell(decision)
+
     async def pool_is_gone(self, name: str) -> bool:
         """Ask for the pool; then whether pools can be asked for."""
         place = (await self._served()).place
@@ -207,6 +216,7 @@ class _Serving:
         self.consoles = consoles
         self.logins = logins
         self.permissions = Permissions(place.client, place.namespace)
+        self.events = Events(place, self.permissions)
 
     async def require_running(self, vm: VirtualMachine) -> None:
         """Refuse a VM that is off; but say first whether it is as it was read."""

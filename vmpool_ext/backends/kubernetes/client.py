@@ -39,9 +39,17 @@ class ApiClient:
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._is_closed = False
+        self._under_way = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked now; a stream that only tells does not count."""
+        return not self._under_way
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection; whoever asks for something after that is told so."""
+        self._is_closed = True
         if self._session:
             await self._session.close()
             self._session = None
@@ -83,11 +91,14 @@ class ApiClient:
         wait = aiohttp.ClientTimeout(total=self._timeout)
         said = {"params": query, "data": data, "headers": headers, "timeout": wait}
         async with self._slots:
+            self._under_way += 1
             try:
                 async with await self._respond(method, path, **said) as response:
                     return await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise self._failed(error) from error
+            finally:
+                self._under_way -= 1
 
     async def _respond(self, method: str, path: str, **said: Any) -> aiohttp.ClientResponse:
         """Give the answer, if it is what was asked for.
@@ -130,6 +141,10 @@ class ApiClient:
         return Lost(f"The API server of {source} does not answer ({type(error).__name__}).")
 
     def _open(self) -> aiohttp.ClientSession:
+        if self._is_closed:
+            # Otherwise a watch that is still to be ended would open connections that nobody closes.
+            message = "The connections to the API server have been closed."
+            raise Lost(message)
         if self._session is None:
             # One connection for each request at once, and those of the two watches. In some versions of Python, TLS
             # connections that are given up in mid-request stay open unless they are closed by force.

@@ -17,7 +17,7 @@ from vmpool_ext.backends.kubernetes.writes import unavailable
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from vmpool_ext.backends.kubernetes.client import ApiClient
 
@@ -81,6 +81,10 @@ class Permissions:
             message = f'The cluster does not allow in the namespace "{self._namespace}": {lacking}. {_ADVICE}'
             raise BackendUnavailable(message, code="cluster-forbids")
         self._warn("consoles do not open, and VMs are not handed on", _words(CONSOLE, missing))
+        self.warn_of_events(missing)
+
+    def warn_of_events(self, missing: Container[Right] = EVENTS[0].rights()) -> None:
+        """Say once that no events can be written, as far as that is missing."""
         self._warn("nothing is told in the cluster's events", _words(EVENTS, missing))
 
     # Inside.
@@ -123,7 +127,7 @@ def not_installed(names: Iterable[str] = _RESOURCES) -> str:
     return f"{what} not installed in the cluster, or not as {_VERSION}. VM-Operator brings them: install it first."
 
 
-def _words(needs: Iterable[Need], missing: set[Right]) -> str:
+def _words(needs: Iterable[Need], missing: Container[Right]) -> str:
     """Name what is missing as `kubectl auth can-i` would be asked for it."""
     words = []
     for need in needs:

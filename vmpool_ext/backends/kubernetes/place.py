@@ -45,6 +45,11 @@ class Place:
         return f"/api/v1/namespaces/{self.namespace}/pods"
 
     @property
+    def events(self) -> str:
+        """The events."""
+        return f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+
+    @property
     def secrets(self) -> DisplaySecrets:
         """The display secrets."""
         return DisplaySecrets(self.client, f"/api/v1/namespaces/{self.namespace}/secrets")

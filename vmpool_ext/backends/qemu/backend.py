@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.qemu.machine import Machine
     from vmpool_ext.backends.resources import Resource
     from vmpool_ext.broker.ports import Clock
+    from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment, RequestedState, VirtualMachine
     from vmpool_ext.domain.pool import Pool
     from vmpool_ext.domain.user import User
@@ -206,6 +207,9 @@ class QemuBackend(Configurable):
     async def discard(self, vm: VirtualMachine) -> VirtualMachine:
         """Write that the disks are to be thrown away; the VM's follower does it before it starts the VM again."""
         return await self._write(vm, happenings.to_be_discarded)
+
+    def tell(self, decision: Decision) -> None:
+        """Keep nothing: the audit log of this one server has it, and nobody else decides."""
 
     async def pool_is_gone(self, name: str) -> bool:
         """Look into the store."""
