@@ -6,7 +6,9 @@ What was written is asked of the API server itself. Statuses: 409, 422, 429, 500
 import pytest
 
 from tests.backends.contract import ANNS, BOBS
+from tests.builders import a_user
 from tests.cluster.proxy import Answered, Silence
+from vmpool_ext.backends.resources import SESSION
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 from vmpool_ext.domain.machine import RequestedState
 
@@ -112,3 +114,48 @@ async def test_a_write_leaves_everything_else_as_it_was(seen, backend, defined):
     assert after["spec"] == before["spec"]
     del before["status"]["assignment"], after["status"]["assignment"]
     assert after["status"] == before["status"]
+
+
+def running_since(time):
+    return {"type": "Running", "status": "True", "reason": "VmStarted", "message": "", "lastTransitionTime": time}
+
+
+RUNS = running_since("2026-01-15T12:00:00Z")
+AT_ANNS = {
+    "runnerVersion": "4.0.1",
+    "consoleUser": "ann",
+    "assignment": {"pool": "demo", "user": "ann", "lastUsed": "2026-01-15T12:30:00.250Z"},
+    "conditions": [RUNS],
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"assignment": {"pool": "demo", "user": "bob", "lastUsed": "2026-01-15T14:30:00Z"}},
+        {"conditions": [running_since("2026-01-15T14:30:00Z")]},
+    ],
+    ids=["another user", "another run"],
+)
+async def test_what_is_so_anyway_is_not_taken_for_ours_once_the_vm_has_changed(seen, backend, proxy, defined, change):
+    """The console user stays written when the VM is given on: who asks for a console meanwhile is let into nobody else's."""
+    await defined.merge("vms", "demo-1", {"status": AT_ANNS}, "status")
+    vm = await seen.vm("demo-1", lambda vm: vm.running)
+    proxy.next("PATCH", "/status", Answered(500))
+    await defined.merge("vms", "demo-1", {"status": change}, "status")
+
+    with pytest.raises(AssignmentConflict):
+        await backend.offer_display(vm, a_user("ann"))
+
+
+async def test_a_mark_in_doubt_is_not_taken_for_ours_once_the_vm_is_somebody_elses(seen, backend, proxy, defined):
+    await defined.merge("vms", "demo-1", {"status": AT_ANNS}, "status")
+    vm = await seen.vm("demo-1", lambda vm: vm.running)
+    proxy.next("PATCH", "/vms/", Answered(500))
+    note = {"metadata": {"annotations": {SESSION: "ann 2026-01-15T12:00:00Z"}}}
+    await defined.merge("vms", "demo-1", note)
+    bobs = {"pool": "demo", "user": "bob", "lastUsed": "2026-01-15T14:30:00Z"}
+    await defined.merge("vms", "demo-1", {"status": {"assignment": bobs}}, "status")
+
+    with pytest.raises(AssignmentConflict):
+        await backend.mark_session(vm, "ann")

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NO_TICKETING = -1
-"""The serial of a display that asks for no password."""
-
 TRIES = 3
 
 
@@ -60,13 +57,18 @@ class Consoles:
 
     async def offer(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user, then have the display take a password that only they are told."""
-        asked = await self._place.writes.status(vm, {"consoleUser": user.name}, console_user=user.name)
+        # In this run, and in no other: it is of this one that it is known whose session it holds.
+        asked = await self._place.writes.status(
+            vm, {"consoleUser": user.name}, console_user=user.name, running=vm.running
+        )
         resource = await self._place.writes.read(vm.name)
         address = await self._address(resource)
         password = await self._fresh_password(resource, asked)
         await self._take_back_unless_still(asked)
-        # Where a pool's VM asks for no password, what tells its address would open it for ever.
-        return DisplayOffer(objects.SPICE, password, address if password or not vm.pools else None)
+        # Where a pool's VM asks for no password, what tells its address would open it for ever; and a secret that was
+        # made after its runner began is asked for by nobody.
+        is_told = vm_of(resource).reachable and (password or not vm.pools)
+        return DisplayOffer(objects.SPICE, password, address if is_told else None)
 
     async def connect(self, vm: VirtualMachine) -> SpiceDisplay:
         """Connect to the display."""
@@ -106,7 +108,7 @@ class Consoles:
     async def _until_told(self, resource: Mapping[str, Any]) -> None:
         """Wait until the runner has told QEMU; where it never says so, the password may be good all the same."""
         serial = objects.serial_of(resource)
-        if serial == NO_TICKETING:
+        if serial == objects.NO_TICKETING:
             return
         try:
             watched = self._place.watch_vm(resource["metadata"]["name"], objects.read_serial)

@@ -93,9 +93,13 @@ class Writes:
         raise BackendUnavailable(last)
 
     async def _found(self, vm: VirtualMachine, becomes: Mapping[str, Any]) -> VirtualMachine | None:
-        """Give the VM if what was to be written is written: by the try that was not answered."""
+        """Give the VM if what was to be written is written: by the try that was not answered.
+
+        What is written may have been so before: once the VM is another user's, it is not for the one before that it is so.
+        """
         now = vm_of(await self.read(vm.name))
-        return now if all(getattr(now, name) == value for name, value in becomes.items()) else None
+        wanted = {"assignment": vm.assignment, **becomes}
+        return now if all(getattr(now, name) == value for name, value in wanted.items()) else None
 
 
 def unavailable(error: ApiError) -> BackendUnavailable:
