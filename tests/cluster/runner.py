@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 AGENT = ("Running", "Booted", "VmopAgentConnected")
 OF_A_RUN = ("Booted", "VmopAgentConnected", "UserLoggedIn", "ConsoleConnected")
 GREETING = b"REDQ"
+NO_TICKETING = -1
+"""The serial of a display that asks for no password, as long as it runs."""
 
 
 class PlayedOperator:
@@ -129,7 +131,8 @@ class PlayedOperator:
             await self._displays[name].open(vm["spec"]["vm"]["display"]["spice"]["port"])
         await self._make_pod(name)
         self._known_passwords.pop(name, None)
-        status = {"runnerVersion": "4.0.1", "cpus": 2, "ram": "2147483648", "displayPasswordSerial": 0}
+        serial = 0 if await self._secrets(name) else NO_TICKETING
+        status = {"runnerVersion": "4.0.1", "cpus": 2, "ram": "2147483648", "displayPasswordSerial": serial}
         return await self._write(vm, **status, Running="VmStarted")
 
     async def _switch_off(self, vm):
@@ -165,6 +168,8 @@ class PlayedOperator:
 
     async def _tell_display(self, vm):
         name = vm["metadata"]["name"]
+        if vm["status"]["displayPasswordSerial"] == NO_TICKETING:
+            return False
         found = await self._secrets(name)
         password = base64.b64decode(found[0]["data"]["display-password"]).decode() if found else None
         if not found or not self.tells_displays or self._known_passwords.get(name) == password:

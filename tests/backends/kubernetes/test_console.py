@@ -149,6 +149,23 @@ async def test_a_display_without_a_password_is_reached_through_the_relay_only(up
         offer = await backend.offer_display(vm, ANN)
 
         assert (offer.password, offer.address) == ("", None)
+        assert not vm.opens_in_viewers
+
+
+async def test_a_secret_that_a_running_display_does_not_know_opens_no_way_around_the_relay(up, namespace):
+    async with up(generateSecret=False) as (backend, vm, _):
+        await make_secret(namespace, "late", display_password="old", password_expiry="now")
+
+        offer = await backend.offer_display(vm, ANN)
+
+        assert offer.address is None
+
+
+async def test_to_who_has_a_grant_on_the_vm_itself_a_display_without_a_password_is_told(up):
+    async with up(pools=(), generateSecret=False) as (backend, vm, _):
+        assert vm.opens_in_viewers
+
+        assert (await backend.offer_display(vm, ANN)).address
 
 
 async def test_who_is_disconnected_has_a_password_that_opens_nothing_any_more(up, namespace, operator):
@@ -177,6 +194,24 @@ async def test_a_handover_while_the_password_is_made_leaves_none_that_is_good(up
         await seen.vm("vm1", lambda vm: vm.console_user == "ann")
         bobs = {"pool": "demo", "user": "bob", "lastUsed": "2026-01-15T13:00:00Z"}
         await namespace.merge("vms", "vm1", {"status": {"assignment": bobs}}, "status")
+        operator.tells_displays = True
+        await namespace.merge("vms", "vm1", {"metadata": {"annotations": {"example.org/touched": "yes"}}})
+
+        with pytest.raises(AssignmentConflict):
+            await asking
+
+        assert (await secret_of(namespace))["password-expiry"] == "now"
+
+
+async def test_another_run_that_begins_while_the_password_is_made_leaves_none_that_is_good(up, namespace, operator):
+    async with up() as (backend, vm, seen):
+        mine = await backend.assign(vm, ANNS)
+        operator.tells_displays = False
+        asking = asyncio.create_task(backend.offer_display(mine, ANN))
+        await seen.vm("vm1", lambda vm: vm.console_user == "ann")
+        told = (await namespace.get("vms", "vm1"))["status"]["conditions"]
+        again = [{**each, "lastTransitionTime": "2026-01-15T13:00:00Z"} for each in told]
+        await namespace.merge("vms", "vm1", {"status": {"conditions": again}}, "status")
         operator.tells_displays = True
         await namespace.merge("vms", "vm1", {"metadata": {"annotations": {"example.org/touched": "yes"}}})
 

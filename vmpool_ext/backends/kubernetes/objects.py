@@ -27,6 +27,10 @@ SPICE = "spice"
 """The one engine that VM-Operator's VMs offer their display by."""
 
 
+NO_TICKETING = -1
+"""The serial of a display that asks for no password: the secret was not there when its runner began."""
+
+
 class _Metadata(TypedDict, total=False):
     name: str
     uid: str
@@ -137,6 +141,8 @@ def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:
         vm,
         display=SPICE,
         restarts_for_reset=True,
+        # What tells users of a pool where a display is that asks for no password would open it for ever.
+        reachable=not vm.pools or serial_of(resource) != NO_TICKETING,
         requested=requested,
         # Nobody but VM-Operator has its disks made anew.
         disk_user=None,
@@ -167,7 +173,9 @@ def read_serial(data: bytes | msgspec.Raw) -> TicketSerial:
 
 def serial_of(resource: Mapping[str, Any]) -> int:
     """Read it from a resource."""
-    return int(resource.get("status", {}).get("displayPasswordSerial", 0))
+    status = resource.get("status")
+    serial = status.get("displayPasswordSerial") if isinstance(status, dict) else None
+    return serial if isinstance(serial, int) else 0
 
 
 def read_pool(data: bytes | msgspec.Raw) -> Pool:
