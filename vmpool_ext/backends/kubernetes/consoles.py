@@ -117,9 +117,9 @@ class Consoles:
             log.warning("vm %s: its runner does not say that it has the new password", resource["metadata"]["name"])
 
     async def _take_back_unless_still(self, asked: VirtualMachine) -> None:
-        """Let the password be good only if the VM is whose it was: a handover in between expired the one before it."""
+        """Let the password be good only if the VM is whose it was, in the same run: it is not known of another who was in it."""
         now = vm_of(await self._place.writes.read(asked.name))
-        if (now.assignment, now.console_user) != (asked.assignment, asked.console_user):
+        if _what_was_asked(now) != _what_was_asked(asked):
             await self._expire(asked.name)
             raise AssignmentConflict(asked.name)
 
@@ -158,6 +158,11 @@ class Consoles:
         except ApiError as error:
             raise unavailable(error) from error
         return [each["ip"] for each in pod.get("status", {}).get("podIPs", ())]
+
+
+def _what_was_asked(vm: VirtualMachine) -> tuple[object, ...]:
+    """Give what a password is good for."""
+    return vm.assignment, vm.console_user, vm.running.since
 
 
 def _refuse_fixed(vm: VirtualMachine) -> None:
