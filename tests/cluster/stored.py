@@ -51,6 +51,11 @@ class EtcdHistory:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
+    async def now(self, kind):
+        """Give the last that was stored of each object of a kind, its deletion too."""
+        await self.until(await self.mark())
+        return {each.name: each for each in self.stored if each.kind == kind}
+
     async def mark(self):
         """Give a version that nothing has, later than all that was written and earlier than all that will be."""
         said = await self._ask("/v3/kv/put", {"key": _base64(f"{GROUP}{MARKS}/{self._namespace}/now"), "value": ""})

@@ -31,7 +31,7 @@ FAULTS = [
 ]
 PLACES = [("PATCH", "/status"), ("PATCH", "/vms/"), ("GET", "/vms/"), ("GET", "watch=1"), ("PATCH", "/secrets/")]
 TOO_OLD = b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}\n'
-PRESSED = {"start": 26, "act": 14, "work": 14, "look": 6, "look_away": 6, "time_passes": 5}
+PRESSED = {"start": 22, "tabs": 4, "act": 14, "work": 14, "look": 6, "look_away": 6, "time_passes": 5}
 PRESSED |= {"clock_jumps": 1, "clock_is_right": 2}
 HARMLESS = PRESSED | {"change_pool": 3, "delete_pool": 1, "come_or_go": 2, "touch": 4, "cut": 3}
 MISHAPS = {"fault": 10, "meddle": 4, "kill": 2, "agent": 1}
@@ -92,6 +92,12 @@ class Steps:
 
     async def start(self):
         self._world.start(self._broker(), self._user(), self._pool())
+
+    async def tabs(self):
+        """Start in a tab of each broker at once."""
+        user, pool = self._user(), self._pool()
+        for running in self._world.running:
+            self._world.start(running, user, pool)
 
     async def act(self):
         what, user, pool = self._draw.choice(["stop", "reset", "release", "release"]), self._user(), self._pool()

@@ -8,7 +8,7 @@ from tests.builders import a_user
 from tests.cluster.authors import Authors, SignedNamespace, SigningProxy
 from tests.cluster.fixtures import backend_with
 from tests.cluster.stored import EtcdHistory
-from tests.proof.displayed import LOST, Operator
+from tests.proof.displayed import Operator
 from tests.proof.shifted_clock import ShiftedClock
 from tests.proof.verdict import Pressed, Record, Rest, Verdict
 from vmpool_ext.broker.broker import PoolBroker, Started
@@ -19,7 +19,7 @@ from vmpool_ext.domain.duties import LOGIN_AGAIN_AFTER
 from vmpool_ext.domain.errors import VmPoolError
 
 PATIENCE = 90
-LOOK_AGAIN_AFTER = 0.02
+LOOK_AGAIN_AFTER = 0.01
 TRIES = 10
 QUIET = {"request_timeout": 1.0, "login_timeout": 2.0, "serial_timeout": 0.5}
 """Options of the backends: nobody waits long for what will not come."""
@@ -187,8 +187,10 @@ class ClusterWorld:
         try:
             async with asyncio.timeout(PATIENCE):
                 while calm < 3:
-                    version = await self._version()
-                    going_on = self._going_on(version)
+                    vms = (await self.history.now("vms")).values()
+                    version = max((each.version for each in vms), default=0)
+                    there = max((each.version for each in vms if each.object), default=0)
+                    going_on = self._going_on(version, there)
                     calm = calm + 1 if version == last and not going_on else 0
                     last = version
                     await asyncio.sleep(LOOK_AGAIN_AFTER)
@@ -236,20 +238,12 @@ class ClusterWorld:
         return refused
 
     async def owners(self):
-        items = (await self.namespace.list("vms"))["items"]
-        held = [(vm.get("status") or {}).get("assignment") or {} for vm in items]
+        """Give whose the VMs are, as (pool, user)."""
+        vms = [each.object for each in (await self.history.now("vms")).values() if each.object]
+        held = [(vm.get("status") or {}).get("assignment") or {} for vm in vms]
         return [(each["pool"], each["user"]) for each in held if each.get("user")]
 
-    async def _version(self):
-        while True:
-            try:
-                items = (await self.namespace.list("vms"))["items"]
-            except LOST:
-                await asyncio.sleep(LOOK_AGAIN_AFTER)
-            else:
-                return max((int(vm["metadata"]["resourceVersion"]) for vm in items), default=0)
-
-    def _going_on(self, version):
+    def _going_on(self, version, there):
         """Tell what is not done, or not known everywhere."""
         for running in self.running:
             done = {task for task in running.presses if task.done()}
@@ -258,7 +252,7 @@ class ClusterWorld:
             running.presses -= done
             if running.presses or not running.has_seen(version) or running.proxy.sending:
                 return running.name, running.presses, running.broker.problem, running.seen, running.proxy.sending
-        if self.operator.seen < version or not self.operator.idle:
+        if self.operator.seen < there or not self.operator.idle:
             return "operator", self.operator.seen, self.operator.going_on
         return None
 
