@@ -14,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PROOFS = tuple(f"tests/proof/test_{name}.py" for name in ("any_history", "interleavings", "killed_brokers"))
 TESTS = {
-    "domain": ("tests/domain", "vmpool_ext/domain", "tests/broker", "tests/proof"),
-    "broker": ("tests/broker", "tests/proof", "tests/domain"),
+    "domain": ("tests/domain", "vmpool_ext/domain", "tests/broker", *PROOFS),
+    "broker": ("tests/broker", *PROOFS, "tests/domain"),
+    "backends": ("tests/proof/test_any_history_on_a_cluster.py", "tests/backends/kubernetes/test_writes.py"),
 }
-"""Those of the broken layer first: they are the likeliest to notice."""
+"""Those of the broken layer first: they are the likeliest to notice; on a cluster, the history before what was written for the rule."""
+PATIENCE = {"domain": 60, "broker": 60, "backends": 240}
+"""Seconds for one test."""
 TIMEOUT = 300
 
 
@@ -294,6 +298,18 @@ MUTANTS = (
         "self._mark != NOBODY and self.console_connected",
         "self.console_connected",
     ),
+    Mutant(
+        "a write on a cluster has no condition",
+        "backends/kubernetes/writes.py",
+        'patch["metadata"] = {**patch.get("metadata", {}), "resourceVersion": str(vm.version)}',
+        'patch["metadata"] = patch.get("metadata", {})',
+    ),
+    Mutant(
+        "another VM is tried while it is unknown whether one was written",
+        "backends/kubernetes/writes.py",
+        "                in_doubt = in_doubt or isinstance(error, Lost)\n",
+        "                if isinstance(error, Lost):\n                    raise AssignmentConflict(vm.name) from error\n",
+    ),
 )
 
 
@@ -310,12 +326,13 @@ def caught_by(mutant):
             message = f"The mutant '{mutant.name}' is out of date: {mutant.file} has not exactly one such text."
             raise SystemExit(message)
         file.write_text(text.replace(mutant.old, mutant.new))
-        return _first_failure(tree, TESTS[mutant.file.partition("/")[0]])
+        layer = mutant.file.partition("/")[0]
+        return _first_failure(tree, TESTS[layer], PATIENCE[layer])
 
 
-def _first_failure(tree, tests):
+def _first_failure(tree, tests, patience):
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--timeout", "60", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--timeout", str(patience), "-p", "no:cacheprovider", *tests]
     try:
         run = subprocess.run(  # noqa: S603  # our own tests
             command, cwd=tree, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False

@@ -151,5 +151,5 @@ async def _played(scene, user, cut, arrives):
     await world.quiet()
     world.operator.look_away(outcome.pool.vm.name)
     await world.press(another, "release", user, POOL, lambda broker: broker.release(user, POOL))
-    await world.rest()
+    await world.quiet()
     await world.kill(another)
