@@ -66,6 +66,15 @@ class Watching:
     async def vm(self, name, holds=lambda _: True):
         return await self.until(lambda seen: name in seen.vms and holds(seen.vms[name]) and seen.vms[name])
 
+    async def done(self, name, act):
+        """Act on the VM as it is now: whatever runs it may write to it at any moment, and then it is looked at again."""
+        while True:
+            vm = await self.vm(name)
+            try:
+                return await act(vm)
+            except AssignmentConflict:
+                await self.next()
+
 
 @asynccontextmanager
 async def watching(backend):
@@ -85,14 +94,7 @@ async def running(backend, name="demo-1"):
 
 
 async def _switch_off(backend, seen, name):
-    while True:
-        try:
-            vm = await seen.vm(name)
-            await backend.request_state(vm, RequestedState.STOPPED)
-        except AssignmentConflict:
-            await seen.next()
-        else:
-            break
+    await seen.done(name, lambda vm: backend.request_state(vm, RequestedState.STOPPED))
     await seen.vm(name, lambda vm: vm.state in (MachineState.STOPPED, MachineState.FAILED))
 
 
@@ -200,8 +202,8 @@ class BackendContract:
             assert down.running.since >= up.running.since
 
     async def test_a_reset_vm_boots_again(self, backend):
-        async with running(backend) as (vm, seen):
-            await backend.reset(vm)
+        async with running(backend) as (_, seen):
+            await seen.done("demo-1", backend.reset)
 
             await seen.vm("demo-1", lambda vm: not vm.booted)
             again = await seen.vm("demo-1", lambda vm: vm.booted)
@@ -209,10 +211,10 @@ class BackendContract:
 
     async def test_a_restarted_vm_begins_another_run_which_holds_nobodys_session(self, backend):
         async with running(backend) as (vm, seen):
-            marked = await backend.mark_session(vm, "ann")
+            marked = await seen.done("demo-1", lambda vm: backend.mark_session(vm, "ann"))
             assert marked.session_user == "ann"
 
-            ending = await backend.restart(marked)
+            ending = await seen.done("demo-1", backend.restart)
 
             assert ending.state is MachineState.STARTING
             assert ending.requested is RequestedState.RUNNING
@@ -224,24 +226,28 @@ class BackendContract:
             assert again.untouched
 
     async def test_a_guest_logs_in_and_out_and_forgets_who_it_was_when_it_is_reset(self, backend):
-        async with running(backend) as (vm, seen):
-            logged_in = await backend.log_in(await backend.assign(vm, ANNS), "ann")
+        async with running(backend) as (_, seen):
+            await seen.done("demo-1", lambda vm: backend.assign(vm, ANNS))
+            logged_in = await seen.done("demo-1", lambda vm: backend.log_in(vm, "ann"))
             assert logged_in.logged_in_user == "ann"
             told = await seen.vm("demo-1", lambda vm: vm.logged_in_user)
             assert told.user_logged_in
 
-            logged_out = await backend.log_out(await backend.release(told))
+            await seen.done("demo-1", backend.release)
+            logged_out = await seen.done("demo-1", backend.log_out)
             assert logged_out.logged_in_user is None
             told = await seen.vm("demo-1", lambda vm: vm.version >= logged_out.version)
             assert not told.user_logged_in
 
-            await backend.reset(await backend.log_in(await backend.assign(told, BOBS), "bob"))
+            await seen.done("demo-1", lambda vm: backend.assign(vm, BOBS))
+            await seen.done("demo-1", lambda vm: backend.log_in(vm, "bob"))
+            await seen.done("demo-1", backend.reset)
             assert (await seen.vm("demo-1", lambda vm: not vm.booted)).logged_in_user is None
             await seen.vm("demo-1", lambda vm: vm.booted)
 
     async def test_disconnecting_ends_every_connection_to_the_display(self, backend, look):
         async with running(backend) as (vm, seen):
-            offer = await backend.offer_display(vm, a_user("ann"))
+            offer = await seen.done("demo-1", lambda vm: backend.offer_display(vm, a_user("ann")))
             display = await backend.connect_display(vm)
             await look(display, offer)
             open_ = await seen.vm("demo-1", lambda vm: vm.console_open)
@@ -289,7 +295,7 @@ class BackendContract:
     async def test_a_console_counts_while_somebody_looks(self, backend, look):
         async with running(backend) as (vm, seen):
             assert not vm.console_connected
-            offer = await backend.offer_display(vm, a_user("ann"))
+            offer = await seen.done("demo-1", lambda vm: backend.offer_display(vm, a_user("ann")))
             asked = await seen.vm("demo-1", lambda vm: vm.console_user == "ann")
             display = await backend.connect_display(asked)
 
@@ -334,7 +340,7 @@ class ResetButtonContract:
 
     async def test_a_reset_vm_never_stops_running(self, backend):
         async with running(backend) as (vm, seen):
-            await backend.reset(vm)
+            await seen.done("demo-1", backend.reset)
 
             await seen.vm("demo-1", lambda vm: not vm.booted)
             again = await seen.vm("demo-1", lambda vm: vm.booted)
