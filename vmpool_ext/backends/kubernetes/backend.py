@@ -15,15 +15,15 @@ from vmpool_ext.backends.kubernetes import notes
 from vmpool_ext.backends.kubernetes.client import ApiClient
 from vmpool_ext.backends.kubernetes.consoles import Consoles, Settings
 from vmpool_ext.backends.kubernetes.credentials import Credentials
-from vmpool_ext.backends.kubernetes.errors import ApiError, NotFound, WrongCredentials
+from vmpool_ext.backends.kubernetes.errors import NotFound
 from vmpool_ext.backends.kubernetes.events import Events
 from vmpool_ext.backends.kubernetes.logins import Logins
 from vmpool_ext.backends.kubernetes.objects import vm_of
 from vmpool_ext.backends.kubernetes.permissions import Permissions, not_installed
 from vmpool_ext.backends.kubernetes.picture import story
 from vmpool_ext.backends.kubernetes.place import Place
+from vmpool_ext.backends.kubernetes.telling import asking, code_of
 from vmpool_ext.backends.kubernetes.upkeep import Upkeep
-from vmpool_ext.backends.kubernetes.writes import code_of, unavailable
 from vmpool_ext.broker.ports import Behind
 from vmpool_ext.domain.errors import BackendUnavailable
 from vmpool_ext.domain.machine import RequestedState, SessionMark
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from vmpool_ext.backends.kubernetes.display import SpiceDisplay
+    from vmpool_ext.backends.kubernetes.errors import ApiError
     from vmpool_ext.broker.ports import Clock, DisplayOffer, Event
     from vmpool_ext.domain.decision import Decision
     from vmpool_ext.domain.machine import Assignment, VirtualMachine
@@ -158,13 +159,7 @@ class KubernetesBackend(Configurable):
     async def pool_is_gone(self, name: str) -> bool:
         """Ask for the pool; then whether pools can be asked for."""
         place = (await self._served()).place
-        try:
-            await self._client.get(f"{place.pools}/{name}")
-        except NotFound:
-            return await self._are_there_pools(place)
-        except ApiError as error:
-            raise unavailable(error) from error
-        return False
+        return not await self._is_there(f"{place.pools}/{name}") and await self._is_there(place.pools, limit="1")
 
     async def offer_display(self, vm: VirtualMachine, user: User) -> DisplayOffer:
         """Note the console user, and give the display a new password."""
@@ -182,10 +177,8 @@ class KubernetesBackend(Configurable):
 
     async def _served(self) -> _Serving:
         if self._serving is None:
-            try:
+            with asking():
                 namespace = self.namespace or await self._credentials.namespace()
-            except WrongCredentials as error:
-                raise unavailable(error) from error
             place = Place(self._client, namespace)
             settings = Settings(
                 preferred_ip_version=self.preferred_ip_version,
@@ -198,13 +191,12 @@ class KubernetesBackend(Configurable):
             )
         return self._serving
 
-    async def _are_there_pools(self, place: Place) -> bool:
+    async def _is_there(self, path: str, **query: str) -> bool:
         try:
-            await self._client.get(place.pools, {"limit": "1"})
+            with asking(NotFound):
+                await self._client.get(path, query)
         except NotFound:
             return False
-        except ApiError as error:
-            raise unavailable(error) from error
         return True
 
 

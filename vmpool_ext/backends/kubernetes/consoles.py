@@ -13,10 +13,10 @@ from vmpool_ext.backends.kubernetes import objects
 from vmpool_ext.backends.kubernetes.addresses import address_of
 from vmpool_ext.backends.kubernetes.display import SpiceDisplay
 from vmpool_ext.backends.kubernetes.display_secret import EXPIRED, new_password
-from vmpool_ext.backends.kubernetes.errors import ApiError, Conflict, NotFound
+from vmpool_ext.backends.kubernetes.errors import Conflict, NotFound
 from vmpool_ext.backends.kubernetes.objects import vm_of
+from vmpool_ext.backends.kubernetes.telling import asking
 from vmpool_ext.backends.kubernetes.waiting import until
-from vmpool_ext.backends.kubernetes.writes import unavailable
 from vmpool_ext.broker.ports import DisplayOffer
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 
@@ -133,18 +133,12 @@ class Consoles:
                 return
 
     async def _secret(self, vm: str) -> DisplaySecret | None:
-        try:
+        with asking():
             return await self._place.secrets.find(vm)
-        except ApiError as error:
-            raise unavailable(error) from error
 
     async def _put(self, secret: DisplaySecret, password: str, expiry: str) -> None:
-        try:
+        with asking(Conflict):
             await self._place.secrets.put(secret, password, expiry)
-        except Conflict:
-            raise
-        except ApiError as error:
-            raise unavailable(error) from error
 
     async def _address(self, resource: Mapping[str, Any]) -> DisplayAddress:
         ips = await self._pod_ips(resource["metadata"]["name"])
@@ -152,11 +146,10 @@ class Consoles:
 
     async def _pod_ips(self, name: str) -> list[str]:
         try:
-            pod = objects.decode(await self._place.client.get(f"{self._place.pods}/{name}"))
+            with asking(NotFound):
+                pod = objects.decode(await self._place.client.get(f"{self._place.pods}/{name}"))
         except NotFound:
             return []
-        except ApiError as error:
-            raise unavailable(error) from error
         return [each["ip"] for each in pod.get("status", {}).get("podIPs", ())]
 
 

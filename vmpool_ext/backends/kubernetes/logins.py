@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.kubernetes import notes
-from vmpool_ext.backends.kubernetes.errors import ApiError
 from vmpool_ext.backends.kubernetes.objects import read_vm
+from vmpool_ext.backends.kubernetes.telling import asking
 from vmpool_ext.backends.kubernetes.waiting import until
-from vmpool_ext.backends.kubernetes.writes import unavailable
 from vmpool_ext.domain.errors import AgentFailed
 from vmpool_ext.domain.user import require_login_name
 
@@ -56,10 +55,8 @@ class Logins:
             raise AgentFailed(words) from error
 
     async def _note(self, name: str, annotations: dict[str, Any]) -> None:
-        try:
+        with asking():
             await self._place.client.patch(f"{self._place.vms}/{name}", {"metadata": {"annotations": annotations}})
-        except ApiError as error:
-            raise unavailable(error) from error
 
 
 def _is_next(before: VirtualMachine, now: VirtualMachine) -> bool:

@@ -11,9 +11,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from vmpool_ext.backends.kubernetes.errors import ApiError, NotAllowed, NotFound
+from vmpool_ext.backends.kubernetes.errors import NotAllowed, NotFound
 from vmpool_ext.backends.kubernetes.objects import decode
-from vmpool_ext.backends.kubernetes.writes import unavailable
+from vmpool_ext.backends.kubernetes.telling import asking
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -71,10 +71,8 @@ class Permissions:
 
     async def require(self) -> None:
         """Raise `BackendUnavailable` where something is missing that nothing goes without; warn of what else is."""
-        try:
+        with asking():
             missing, absent = await asyncio.gather(self._missing(), self._absent())
-        except ApiError as error:
-            raise unavailable(error) from error
         if absent:
             raise BackendUnavailable(not_installed(absent), code="resources-missing")
         if lacking := _words(ESSENTIAL, missing):

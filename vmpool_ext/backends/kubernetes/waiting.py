@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from vmpool_ext.backends.kubernetes import watch
-from vmpool_ext.backends.kubernetes.writes import unavailable
+from vmpool_ext.backends.kubernetes.telling import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vmpool_ext.backends.kubernetes.backoff import Backoff
 from vmpool_ext.backends.kubernetes.errors import ApiError, Busy, Conflict, Lost, NotFound
 from vmpool_ext.backends.kubernetes.objects import decode_vm, version_in, vm_of
+from vmpool_ext.backends.kubernetes.telling import asking, unavailable
 from vmpool_ext.domain.errors import AssignmentConflict, BackendUnavailable
 
 if TYPE_CHECKING:
@@ -58,11 +59,10 @@ class Writes:
     async def read(self, name: str) -> Mapping[str, Any]:
         """Read a VM as it is now; `AssignmentConflict` if it is gone."""
         try:
-            return decode_vm(await self._client.get(f"{self._path}/{name}"))
+            with asking(NotFound):
+                return decode_vm(await self._client.get(f"{self._path}/{name}"))
         except NotFound as error:
             raise AssignmentConflict(name) from error
-        except ApiError as error:
-            raise unavailable(error) from error
 
     async def require_unchanged(self, vm: VirtualMachine) -> Mapping[str, Any]:
         """Read a VM; `AssignmentConflict` if it is not as it was read before."""
@@ -100,16 +100,3 @@ class Writes:
         now = vm_of(await self.read(vm.name))
         wanted = {"assignment": vm.assignment, **becomes}
         return now if all(getattr(now, name) == value for name, value in wanted.items()) else None
-
-
-def unavailable(error: ApiError) -> BackendUnavailable:
-    """Tell a user, and whoever reads the log, why the cluster cannot be asked."""
-    return BackendUnavailable(str(error), code=code_of(error))
-
-
-def code_of(error: ApiError) -> str:
-    """Name the kind of trouble."""
-    return _CODES.get(type(error).__name__, "backend-unavailable")
-
-
-_CODES = {"NotAllowed": "cluster-forbids", "WrongCredentials": "cluster-credentials", "NotFound": "resources-missing"}
