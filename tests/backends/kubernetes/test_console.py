@@ -117,6 +117,19 @@ async def test_a_runner_that_does_not_say_so_is_not_waited_for_for_ever(up, serv
         assert offer.password
 
 
+async def test_a_password_that_was_put_there_by_a_clock_ahead_is_ours_all_the_same(up, namespace):
+    async with up() as (backend, vm, _):
+        offer = await backend.offer_display(vm, ANN)
+        ahead = base64.b64encode(str(int(time.time()) + 3600).encode()).decode()  # noqa: TID251  # VM-Operator counts so
+        marked = {"vmpool-ext.jupyter.org/password-expiry": base64.b64decode(ahead).decode()}
+        patch = {"metadata": {"annotations": marked}, "data": {"password-expiry": ahead}}
+        await namespace.merge("secrets", "vm1-display-secret", patch)
+
+        await backend.disconnect(vm)
+
+        assert (await secret_of(namespace))["display-password"] != offer.password
+
+
 async def test_a_password_that_does_not_end_is_not_told_to_users_of_a_pool(up, namespace):
     await make_secret(namespace, display_password="fixed", password_expiry="never")
     async with up() as (backend, vm, _):

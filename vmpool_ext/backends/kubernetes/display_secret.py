@@ -2,7 +2,8 @@
 
 The Secret is found by its labels, and its first match is the one that counts. A password that expires is put in place of
 the one before it, in the same form as VM-Operator's manager puts it: the runner then tells QEMU, and counts it in
-``status.displayPasswordSerial``. One that does not expire was set by an administrator, and is left as it is.
+``status.displayPasswordSerial``. One that does not expire was set by an administrator, and is left as it is. What we have put
+there is marked: by a clock that was wrong it may seem not to expire.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vmpool_ext.backends.kubernetes.objects import decode
+from vmpool_ext.backends.resources import ANNOTATION, annotations_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.kubernetes.client import ApiClient
 
 PASSWORD, EXPIRY = "display-password", "password-expiry"  # the names of the parts
+OURS = f"{ANNOTATION}password-expiry"
+"""On a Secret: the expiry that we have put there last; if it stands there still, so does our password."""
 EXPIRED = "now"
 NEVER_EXPIRES = "never"
 _PASSWORD_BYTES = 16
@@ -34,9 +38,12 @@ class DisplaySecret:
     version: str
     password: str = field(repr=False)
     expiry: str
+    is_ours: bool
 
     def is_fixed(self, now: datetime, validity: timedelta) -> bool:
         """Whether the password outlives what one that we set would: then an administrator has set it."""
+        if self.is_ours:
+            return False
         if not self.expiry or self.expiry == NEVER_EXPIRES:
             return True
         seconds = self.expiry.removeprefix("+")
@@ -69,17 +76,19 @@ class DisplaySecrets:
     async def put(self, secret: DisplaySecret, password: str, expiry: str) -> None:
         """Write a password and when it expires, unless somebody else has written since; `Conflict` then."""
         data = {PASSWORD: _base64(password), EXPIRY: _base64(expiry)}
-        patch = {"metadata": {"resourceVersion": secret.version}, "data": data}
+        patch = {"metadata": {"resourceVersion": secret.version, "annotations": {OURS: expiry}}, "data": data}
         await self._client.patch(f"{self._path}/{secret.name}", patch)
 
 
 def _secret_of(resource: Mapping[str, Any]) -> DisplaySecret:
     data, metadata = resource.get("data") or {}, resource["metadata"]
+    expiry = _text(data.get(EXPIRY))
     return DisplaySecret(
         name=metadata["name"],
         version=metadata["resourceVersion"],
         password=_text(data.get(PASSWORD)),
-        expiry=_text(data.get(EXPIRY)),
+        expiry=expiry,
+        is_ours=annotations_of(resource).get(OURS) == expiry,
     )
 
 
