@@ -66,8 +66,11 @@ _POOL_MAY = ("accessConsole",)
 _VM_MAY = ()
 
 
-def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachine:
-    """Read a VM; what cannot be read grants nothing and assigns nothing, and is among its defects."""
+def vm_from_resource(resource: Mapping[str, Any], version: int, **of_backend: Any) -> VirtualMachine:
+    """Read a VM; what cannot be read grants nothing and assigns nothing, and is among its defects.
+
+    What all VMs of a backend are, or what it knows from elsewhere, it says itself.
+    """
     metadata, spec, status = (_mapping(resource, part) for part in ("metadata", "spec", "status"))
     (conditions, wrong), notes = _conditions(status), annotations_of(resource)
     grants, broken_grant = _grants(spec, _VM_MAY)
@@ -95,6 +98,7 @@ def vm_from_resource(resource: Mapping[str, Any], version: int) -> VirtualMachin
         os=_text(_mapping(status, "osinfo").get("pretty-name")),
         being_deleted=is_being_deleted(resource),
         defects=(*_wrong_with_definition(resource, broken_grant), *wrong_parts, *wrong),
+        **of_backend,
     )
 
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from vmpool_ext.broker.candidates import Candidates
@@ -67,6 +69,9 @@ class Inventory:
         self._reserved: dict[str, int] = {}
         self._touched: set[str] = set()
         self._change = asyncio.Event()
+        self._awaited: list[tuple[int, int, asyncio.Future[None]]] = []
+        """Who waits for which version; the numbers between tell those of the same version apart."""
+        self._turns = count()
 
     # What is known.
 
@@ -178,7 +183,10 @@ class Inventory:
         """Return when every event of VMs up to this version is drawn; raise when events do not come any more."""
         while self._version < version:
             self.require_fresh()
-            await self._change.wait()
+            # Each waits for a moment of its own: in a rush many wait, and every change would wake them all.
+            drawn = asyncio.get_running_loop().create_future()
+            heappush(self._awaited, (version, next(self._turns), drawn))
+            await drawn
 
     async def other_than(self, vm: VirtualMachine) -> None:
         """Return when the VM is not known any more as it was read; raise when events do not come any more."""
@@ -211,6 +219,11 @@ class Inventory:
 
     def _wake(self) -> None:
         self.revision += 1
+        # Without fresh events whoever waits for one is to hear of it.
+        while self._awaited and (self.problem or self._awaited[0][0] <= self._version):
+            *_, drawn = heappop(self._awaited)
+            if not drawn.done():
+                drawn.set_result(None)
         self._change.set()
         self._change = asyncio.Event()
 

@@ -135,15 +135,18 @@ def version_in(answer: bytes) -> int:
 
 def vm_of(resource: Mapping[str, Any]) -> VirtualMachine:
     """Read a VM."""
-    vm = resources.vm_from_resource(resource, version_of(resource))
-    requested = RequestedState.RUNNING if notes.is_restarting(vm) else vm.requested
+    vm = resources.vm_from_resource(resource, version_of(resource), display=SPICE, restarts_for_reset=True)
+    if serial_of(resource) == NO_TICKETING and vm.pools:
+        # What tells users of a pool where a display is that asks for no password would open it for ever.
+        vm = replace(vm, reachable=False)
+    return _as_noted(vm, resource) if notes.are_on(resource) else vm
+
+
+def _as_noted(vm: VirtualMachine, resource: Mapping[str, Any]) -> VirtualMachine:
+    """Read what our own annotations say of it."""
     return replace(
         vm,
-        display=SPICE,
-        restarts_for_reset=True,
-        # What tells users of a pool where a display is that asks for no password would open it for ever.
-        reachable=not vm.pools or serial_of(resource) != NO_TICKETING,
-        requested=requested,
+        requested=RequestedState.RUNNING if notes.is_restarting(vm) else vm.requested,
         # Nobody but VM-Operator has its disks made anew.
         disk_user=None,
         discarding=False,
