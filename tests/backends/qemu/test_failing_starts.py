@@ -1,6 +1,7 @@
 """A real QEMU that does not come up says why."""
 
 import os
+import sys
 
 import pytest
 
@@ -81,6 +82,29 @@ async def test_a_program_that_does_not_answer_is_ended(serving, home):
         assert "did not answer within 0.5 seconds" in (await failed(seen)).running.message
         with pytest.raises(ProcessLookupError):
             os.kill(int((home / "pid").read_text()), 0)
+
+
+HANGS_UP_FIRST = """\
+import re, socket, sys, time
+path = re.search(r"id=mon,path=([^,]+)", " ".join(sys.argv))[1]
+with socket.socket(socket.AF_UNIX) as server:
+    server.bind(path)
+    server.listen()
+    server.accept()[0].close()
+time.sleep(0.3)
+sys.exit("it had to end")
+"""
+
+
+async def test_a_program_that_hangs_up_before_it_ends_is_told_in_its_own_words(serving, home):
+    (home / "ends.py").write_text(HANGS_UP_FIRST)
+    ending = a_program(home, f'exec {sys.executable} "$(dirname "$0")/ends.py" "$@"')
+    async with serving(qemu=ending) as backend, watching(backend) as seen:
+        await backend.apply(an_empty_vm())
+
+        await start(backend, seen)
+
+        assert "QEMU ended with status 1: it had to end" in (await failed(seen)).running.message
 
 
 async def test_a_guest_that_never_says_that_it_is_up_goes_on_running(serving):

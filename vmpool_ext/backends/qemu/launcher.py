@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 DEFAULT_PROGRAM = "qemu-system-x86_64"
+TO_END = 1.0
+"""Seconds."""
 
 
 class StartFailed(Exception):
@@ -171,6 +173,8 @@ class Launcher:
         return connecting.result()
 
     async def _why_no_answer(self, process: Process, name: str) -> str:
+        # The monitor of a QEMU that ends may break off before its process is gone.
+        await asyncio.wait({process.exited}, timeout=TO_END)
         if not process.exited.done():
             await _end(process)
             return f"QEMU did not answer within {self._settings.start_timeout:g} seconds. Press Start to try again."
