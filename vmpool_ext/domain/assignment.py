@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 START_HOLD = timedelta(minutes=5)
 """An assignment is held so long for its first console, whatever the retention."""
 
+EQUALLY_LONG = timedelta(weeks=1)
+"""Counted from `NEVER`: where brokers are several, what was last used in the same of these is equal (docs/adr/0014)."""
+
 Place = tuple[Any, ...]
 """Where a VM stands in an order of preference: the lesser, the better; ends with the name, so that no two are equal."""
 Preference: TypeAlias = "Callable[[VirtualMachine], Place]"
@@ -91,11 +94,12 @@ PREFERENCES: Mapping[str, Preference] = {
 def scattered(prefer: Preference, broker: str) -> Preference:
     """The same order but among equals: each of several brokers has another one there, so that they seldom meet at a VM.
 
-    Equal are VMs that were used on the same day: by the moment no two would be, and all brokers would prefer the same one.
+    Equal are VMs that were used in the same week: by the moment no two would be, and all brokers would prefer the
+    same one.
     """
 
     def place(vm: VirtualMachine) -> Place:
-        *better, name = (key.date() if isinstance(key, datetime) else key for key in prefer(vm))
+        *better, name = ((key - NEVER) // EQUALLY_LONG if isinstance(key, datetime) else key for key in prefer(vm))
         return (*better, blake2b(f"{broker} {name}".encode(), digest_size=8).digest(), name)
 
     return place
