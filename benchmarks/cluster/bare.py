@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
@@ -92,6 +93,24 @@ async def a_session(url: str, certificate: str | Path, token: str) -> AsyncItera
     connector = aiohttp.TCPConnector(limit=0, ssl=tls)
     async with aiohttp.ClientSession(url, connector=connector, headers={"Authorization": f"Bearer {token}"}) as session:
         yield session
+
+
+@asynccontextmanager
+async def being_told(plane: OnDisk, namespace: str) -> AsyncIterator[None]:
+    """Have a watch tell us of everything, and not look into it: whoever decides by what there is needs at least that."""
+
+    async def read() -> None:
+        async with a_session(*plane.access) as session:
+            async for line in lines(session, namespace):
+                if ends_the_list(line):
+                    listed.set()
+
+    listed = asyncio.Event()
+    reading = asyncio.create_task(read())
+    await listed.wait()
+    yield
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
 
 
 async def patches(session: aiohttp.ClientSession) -> tuple[int, int]:

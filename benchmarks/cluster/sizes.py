@@ -77,8 +77,8 @@ async def _starts(field: Field, bare: Bare, effort: Effort) -> list[Pair]:
     async with a_broker(field.plane, field.name) as broker:
         stage = Stage(field.plane, field, broker, bare)
         with nothing_to_collect():
-            await stage.pair(bare.assign, 1, 1)
-            return [await stage.pair(bare.assign, effort.writes[1], 1) for _ in range(effort.rounds)]
+            await stage.pair("assign", 1, 1)
+            return [await stage.pair("assign", effort.writes[1], 1) for _ in range(effort.rounds)]
 
 
 def _growth(pairs: dict[int, list[Pair]]) -> Table:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from traitlets.config import Config, Configurable
 
-from benchmarks.cluster.bare import a_bare_client
+from benchmarks.cluster.bare import a_bare_client, being_told
 from benchmarks.cluster.place import POOL, a_field
 from benchmarks.fields import CLOCK, a_user, following
 from benchmarks.timing import Taken, take
@@ -39,10 +39,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The broker's and, at nearly the same time, the bare one."""
+    """The broker's and, at nearly the same time, the bare one; and one that a watch tells of what it writes."""
 
     ours: Cost
     bare: Cost
+    told: Cost | None = None
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Stage:
     of_broker: Field
     broker: PoolBroker
     bare: Bare
+    told: Bare | None = None
     given: set[str] = field(default_factory=set)
     turn: int = 0
 
@@ -68,14 +70,16 @@ class Stage:
         await self.of_broker.put_back(given)
         await until_free(self.broker, self.of_broker.vms)
 
-    async def pair(self, bare_job: Job, writes: int, at_once: int) -> Pair:
-        """Measure both, the other one first each time: so a machine that becomes slower slows down neither more."""
+    async def pair(self, what: str, writes: int, at_once: int) -> Pair:
+        """Measure each, in the other order each time: so a machine that becomes slower slows down none more."""
         self.turn += 1
-        both = {"ours": self.start, "bare": bare_job}
-        names = sorted(both, reverse=bool(self.turn % 2))
-        cost = {name: await measured(self.plane, both[name], writes, at_once) for name in names}
+        jobs: dict[str, Job] = {"ours": self.start, "bare": getattr(self.bare, what)}
+        if self.told:
+            jobs["told"] = getattr(self.told, what)
+        names = sorted(jobs, reverse=bool(self.turn % 2))
+        cost = {name: await measured(self.plane, jobs[name], writes, at_once) for name in names}
         await self.put_back()
-        return Pair(cost["ours"], cost["bare"])
+        return Pair(**cost)
 
 
 async def until_free(broker: PoolBroker, number: int) -> None:
@@ -102,16 +106,23 @@ def rate_ratio(pairs: list[Pair]) -> float:
     return median(pair.bare.taken.wall / pair.ours.taken.wall for pair in pairs)
 
 
+def told_ratio(pairs: list[Pair]) -> float:
+    """Tell which part of the bare rate is left to who is told of what they write, round by round."""
+    return median(pair.bare.taken.wall / pair.told.taken.wall for pair in pairs if pair.told)
+
+
 @asynccontextmanager
 async def a_stage(plane: OnDisk, name: str, vms: int, *, running: bool = True) -> AsyncIterator[Stage]:
     """Set everything up."""
     async with (
         a_field(plane, name, vms, running=running) as of_broker,
         a_bare_client(plane, f"{name}-bare", running=running) as bare,
+        a_bare_client(plane, f"{name}-told", running=running) as told,
+        being_told(plane, f"{name}-told"),
         a_broker(plane, of_broker.name) as broker,
     ):
         with nothing_to_collect():
-            yield Stage(plane, of_broker, broker, bare)
+            yield Stage(plane, of_broker, broker, bare, told)
 
 
 @asynccontextmanager
