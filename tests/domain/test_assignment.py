@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.builders import NOON, a_pool, a_vm, since
 from tests.strategies import HOUR, TICK, distinct_vms, vms
 from vmpool_ext.domain.assignment import is_assignable, is_kept, later_use, longest_unused_first, scattered, warm_first
-from vmpool_ext.domain.machine import START_FAILED
+from vmpool_ext.domain.defects import Defect, Wrong
+from vmpool_ext.domain.machine import NEVER, START_FAILED, Assignment
 
 WIN = a_pool("win11", retention="PT1h")
 DEBIAN = a_pool("debian", retention="PT2h")
@@ -179,6 +180,15 @@ def test_a_console_that_its_user_left_is_the_last_use():
 
     assert later_use(used).last_used == NOON - timedelta(hours=1)
     assert (later_use(used).pool, later_use(used).user) == ("win11", "ann")
+
+
+def test_where_the_last_use_cannot_be_read_only_an_open_console_tells_of_one():
+    unread = {"console_user": "ann", "running": True, "defects": (Defect(Wrong.ASSIGNMENT_TIME),)}
+    assignment = Assignment("win11", "ann", NEVER)
+    left, there = ((a_vm(console=(on, HOUR), assignment=assignment, **unread)) for on in (False, True))
+
+    assert later_use(left) is None
+    assert later_use(there).last_used == NOON - HOUR
 
 
 def test_what_others_did_at_the_console_or_what_was_before_is_no_use():

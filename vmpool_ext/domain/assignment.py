@@ -65,6 +65,9 @@ def later_use(vm: VirtualMachine) -> Assignment | None:
     held = vm.assignment
     if held is None or vm.console_user != held.user or vm.console_connected.since <= held.last_used:
         return None
+    if vm.assignment_unclear and not vm.console_open:
+        # When it was used last cannot be read: that its user left it once does not say that this was the last time.
+        return None
     return replace(held, last_used=vm.console_connected.since)
 
 
