@@ -7,6 +7,7 @@ import pytest
 
 from tests.builders import NOON, a_pool, a_user, a_vm, since
 from vmpool_ext.domain.console import disconnects, why_no_console, why_no_own_console
+from vmpool_ext.domain.defects import Defect, Wrong
 from vmpool_ext.domain.machine import BOOT_TIMEOUT, LOGIN_FAILED, Condition, SessionMark
 from vmpool_ext.domain.permission import EVERY_PERMISSION, parse_permissions
 
@@ -87,6 +88,13 @@ def test_where_somebody_is_to_be_logged_in_the_console_waits_for_it(pools, vm, e
 def test_by_a_grant_on_the_vm_the_console_is_open_where_nobody_else_is_concerned(vm, may, for_ann, for_bob):
     assert code(why_no_own_console(ANN, vm, may)) == for_ann
     assert code(why_no_own_console(BOB, vm, may)) == for_bob
+
+
+def test_by_a_grant_on_the_vm_no_console_is_open_of_which_it_cannot_be_read_whose_it_is():
+    whose = replace(UP, assignment=None, session=None, defects=(Defect(Wrong.PARTIAL_ASSIGNMENT, "pool"),))
+
+    assert code(why_no_own_console(BOB, whose, LOOK)) == "assigned-to-another"
+    assert why_no_own_console(BOB, whose, TAKE) is None
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refu
         return None
     if others_are_connected(user, vm):
         return ConsoleInUse(vm.name)
-    if is_assigned_to_another(user, vm):
+    if is_assigned_to_another(user, vm) or (vm.assignment is None and vm.assignment_unclear):
         return AssignedToAnother(vm.name)
     return BeingPrepared(vm.name) if vm.assignment and not vm.is_clean_for(user.name) else None
 
