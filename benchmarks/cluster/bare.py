@@ -104,13 +104,16 @@ async def being_told(plane: OnDisk, namespace: str) -> AsyncIterator[None]:
             async for line in lines(session, namespace):
                 if ends_the_list(line):
                     listed.set()
+        message = "The API server has ended the watch."
+        raise ConnectionError(message)
 
     listed = asyncio.Event()
-    reading = asyncio.create_task(read())
-    await listed.wait()
-    yield
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        # Whatever ends it ends the measurement: it would be one of bare writes, unnoticed.
+        reading = group.create_task(read())
+        await listed.wait()
+        yield
+        reading.cancel()
 
 
 async def patches(session: aiohttp.ClientSession) -> tuple[int, int]:

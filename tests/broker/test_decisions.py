@@ -8,7 +8,7 @@ import pytest
 from tests.broker.conftest import following, until
 from tests.builders import NOON, a_pool, a_user, a_vm
 from vmpool_ext.backends.memory import MemoryBackend
-from vmpool_ext.broker.decisions import NOT_AGAIN_WITHIN
+from vmpool_ext.broker.refusals import MOST_OF_A_USER, NOT_AGAIN_WITHIN
 from vmpool_ext.domain.decision import Outcome
 from vmpool_ext.domain.errors import (
     AssignmentConflict,
@@ -170,6 +170,30 @@ async def test_a_refusal_is_told_again_only_after_a_while(clock):
 
         await refused(PoolExhausted, broker.start(a_user("carol"), "win11"))
         assert len(told(backend)) == 3
+
+
+async def test_whoever_asks_for_everything_fills_no_log_and_keeps_nothing_from_being_told(clock):
+    backend = MemoryBackend(clock, [a_pool()], [a_vm(f"vm{number}") for number in range(2 * MOST_OF_A_USER)])
+    async with following(backend, clock) as broker:
+        for number in range(2 * MOST_OF_A_USER):
+            await refused(VmNotFound, broker.start_vm(EVE, f"vm{number}"))
+        assert len(told(backend)) == MOST_OF_A_USER
+
+        await refused(VmNotFound, broker.start_vm(BOB, "vm1"))
+        assert len(told(backend)) == MOST_OF_A_USER + 1
+
+
+async def test_what_others_wrote_into_an_assignment_forges_no_line(clock):
+    forged = "bob\nvm vm2: Assigned to mallory" + "y" * 100
+    backend = MemoryBackend(clock, [a_pool()], [a_vm("vm1", user=forged, used_ago=timedelta(days=1))])
+    async with following(backend, clock) as broker:
+        await broker.start(ANN, "win11")
+
+    [(_, _, _, words)] = told(backend)
+    assert "\n" not in words
+    assert "bob?vm vm2" in words
+    assert words.endswith("yyy's, whose retention has ended.")
+    assert len(words) < 200
 
 
 async def test_the_audit_log_has_all_of_it_once(broker, settled, caplog):

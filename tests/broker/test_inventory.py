@@ -33,6 +33,17 @@ def test_an_older_state_never_replaces_a_newer_one(inventory):
     assert [vm.name for vm in inventory.assigned("win11", "ann")] == ["vm1"]
 
 
+def test_what_is_told_of_a_version_corrects_what_was_taken_for_it_and_not_the_other_way_round(inventory):
+    taken_for, told = at(9, a_vm("vm1", user="ann")), at(9, a_vm("vm1", user="ann", os="Debian"))
+    inventory.observe(taken_for)
+
+    inventory.take_in(VmChanged(told))
+    inventory.observe(taken_for)
+
+    assert inventory.vms["vm1"] == told
+    assert inventory.assigned("win11", "ann") == [told]
+
+
 def test_a_list_keeps_what_was_written_after_it_was_made(inventory):
     inventory.observe(at(9, a_vm("vm1", user="ann")))
 

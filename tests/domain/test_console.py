@@ -95,6 +95,7 @@ def test_by_a_grant_on_the_vm_no_console_is_open_of_which_it_cannot_be_read_whos
 
     assert code(why_no_own_console(BOB, whose, LOOK)) == "assigned-to-another"
     assert why_no_own_console(BOB, whose, TAKE) is None
+    assert disconnects(BOB, whose, TAKE) is None
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from vmpool_ext.broker.refusals import Refusals
 from vmpool_ext.domain.decision import Decision, Outcome
 from vmpool_ext.domain.errors import (
     AssignedToAnother,
@@ -22,7 +22,6 @@ from vmpool_ext.domain.machine import VirtualMachine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from vmpool_ext.broker.ports import Backend, Clock
     from vmpool_ext.domain.machine import Assignment
@@ -34,11 +33,8 @@ if TYPE_CHECKING:
 
 audit = logging.getLogger("vmpool_ext.audit")
 
-NOT_AGAIN_WITHIN = timedelta(minutes=10)
-"""Who is refused presses again: that is told once."""
-
-MOST_REMEMBERED = 10_000
-"""Refusals; of older ones it is forgotten that they were told."""
+LONGEST_NAME = 64
+"""Characters: as of what users are called (R12). What others have written into an assignment may be longer."""
 
 _REASONS: dict[type[Refused], str] = {
     PermissionMissing: 'the permission "{}" is not granted',
@@ -66,19 +62,18 @@ class Decisions:
     def __init__(self, backend: Backend, clock: Clock) -> None:
         self._backend = backend
         self._clock = clock
-        self._told: dict[tuple[str, ...], datetime] = {}
-        """When a refusal was told, the oldest first."""
+        self._refusals = Refusals()
 
     def assigned(self, vm: VirtualMachine, before: Assignment | None) -> None:
         """Tell that a VM became somebody's, and whose it was before if it was anybody's."""
         if held := vm.assignment:
-            whose = f" It was {before.user}'s, whose retention has ended." if before else ""
+            whose = f" It was {_shown(before.user)}'s, whose retention has ended." if before else ""
             self._tell(Outcome.ASSIGNED, "start", vm, f'Assigned to {held.user} from the pool "{held.pool}".{whose}')
 
     def released(self, vm: VirtualMachine, why: Ending) -> None:
         """Tell that a VM is not any more whose it was."""
         if held := vm.assignment:
-            self._tell(Outcome.RELEASED, "release", vm, why.format(user=held.user, pool=held.pool))
+            self._tell(Outcome.RELEASED, "release", vm, why.format(user=_shown(held.user), pool=_shown(held.pool)))
 
     @contextmanager
     def refusals(self, user: User, action: str, about: About) -> Iterator[None]:
@@ -91,23 +86,17 @@ class Decisions:
             raise
 
     def _refused(self, user: User, action: str, about: VirtualMachine | Pool, reason: str) -> None:
-        if self._is_told_for_the_first_time(type(about).__name__, about.name, user.name, action, reason):
+        refusal = type(about).__name__, about.name, action, reason
+        if self._refusals.is_news(user.name, refusal, self._clock.now()):
             self._tell(Outcome.REFUSED, action, about, f"Refused to {user.name}: {action}, since {reason}.")
-
-    def _is_told_for_the_first_time(self, *refusal: str) -> bool:
-        now = self._clock.now()
-        told = self._told.get(refusal)
-        # A clock that was set back has not made it longer ago.
-        if told is not None and told <= now < told + NOT_AGAIN_WITHIN:
-            return False
-        self._told.pop(refusal, None)
-        self._told[refusal] = now
-        if len(self._told) > MOST_REMEMBERED:
-            del self._told[next(iter(self._told))]
-        return True
 
     def _tell(self, outcome: Outcome, action: str, about: VirtualMachine | Pool, words: str) -> None:
         level = logging.WARNING if outcome is Outcome.REFUSED else logging.INFO
         kind = "vm" if isinstance(about, VirtualMachine) else "pool"
         audit.log(level, "%s %s: %s", kind, about.name, words)
         self._backend.tell(Decision(outcome, action, about, words, self._clock.now()))
+
+
+def _shown(name: str) -> str:
+    """Give a name as a log may have it: nobody has looked at what other programs write into an assignment."""
+    return "".join(each if each.isprintable() else "?" for each in name[:LONGEST_NAME])

@@ -147,7 +147,10 @@ class Inventory:
                 self._replace(event)
             case VmChanged(vm):
                 self._see(vm.version)
-                self.observe(vm)
+                if self._corrects(vm):
+                    self._draw(vm)
+                else:
+                    self.observe(vm)
             case VmDeleted(name, version):
                 self._see(version)
                 self._forget(name, version)
@@ -165,11 +168,7 @@ class Inventory:
         """Take in a VM as it was read or written, unless something newer is known of it."""
         known = self.vms.get(vm.name)
         if vm.version > (known.version if known else self._gone_at.get(vm.name, UNDRAWN)):
-            self._unindex(vm.name)
-            self._date_assignment(known, vm)
-            self.vms[vm.name] = vm
-            self._index(vm)
-            self._wake()
+            self._draw(vm)
 
     def lose(self, code: str, message: str) -> None:
         """Note that events do not come any more."""
@@ -226,6 +225,19 @@ class Inventory:
                 drawn.set_result(None)
         self._change.set()
         self._change = asyncio.Event()
+
+    def _corrects(self, vm: VirtualMachine) -> bool:
+        """Whether a VM as it was told is another than we took it for: of a write of ours only the version comes back."""
+        known = self.vms.get(vm.name)
+        return known is not None and known.version == vm.version and known != vm
+
+    def _draw(self, vm: VirtualMachine) -> None:
+        known = self.vms.get(vm.name)
+        self._unindex(vm.name)
+        self._date_assignment(known, vm)
+        self.vms[vm.name] = vm
+        self._index(vm)
+        self._wake()
 
     def _see(self, version: int) -> None:
         self._version = max(self._version, version)

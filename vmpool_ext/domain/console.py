@@ -34,8 +34,8 @@ def others_are_connected(user: User, vm: VirtualMachine) -> bool:
 
 
 def is_assigned_to_another(user: User, vm: VirtualMachine) -> bool:
-    """Whether the VM is somebody else's, by a pool."""
-    return vm.assignment is not None and vm.assignment.user != user.name
+    """Whether the VM is somebody else's, by a pool; one of which it cannot be read whose it is may be."""
+    return vm.assignment.user != user.name if vm.assignment else vm.assignment_unclear
 
 
 def disconnects(user: User, vm: VirtualMachine, may: Permissions) -> str | None:
@@ -68,7 +68,7 @@ def why_no_own_console(user: User, vm: VirtualMachine, may: Permissions) -> Refu
         return None
     if others_are_connected(user, vm):
         return ConsoleInUse(vm.name)
-    if is_assigned_to_another(user, vm) or (vm.assignment is None and vm.assignment_unclear):
+    if is_assigned_to_another(user, vm):
         return AssignedToAnother(vm.name)
     return BeingPrepared(vm.name) if vm.assignment and not vm.is_clean_for(user.name) else None
 

@@ -172,6 +172,19 @@ async def test_of_a_line_that_is_too_long_the_oldest_are_dropped_and_the_log_say
 
     assert sorted(event["note"] for event in await told(defined, 5)) == ["10", "11", "7", "8", "9"]
     await until(lambda: "7 events were not written" in caplog.text)
+    assert caplog.text.count("more is decided than can be told") == 1
+
+
+async def test_one_that_fails_again_and_again_is_logged_once_and_written_when_it_can_be(
+    seen, backend, proxy, defined, caplog
+):
+    proxy.next("POST", "/events", *[Answered(500)] * (events.OFTEN + 1))
+
+    backend.tell(await a_decision(seen))
+
+    assert len(await told(defined, 1)) == 1
+    warned = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert warned == ["an event is written later: The API server answered 500."]
 
 
 async def test_no_more_than_ten_are_written_in_a_second(seen, backend, defined):

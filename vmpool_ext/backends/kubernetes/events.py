@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LONGEST_LINE = 1000
 PAUSE = 0.1
 """Seconds between two: ten in a second at most."""
+OFTEN = 5
+"""Tries of one event, after which something is wrong."""
 NOT_TAKEN_PAUSE = 60.0
 """Seconds until another is tried where they are not taken: they may be allowed meanwhile."""
 
@@ -58,6 +60,8 @@ class Events:
         if self._closed:
             return
         if len(self._line) == LONGEST_LINE:
+            if not self._dropped:
+                log.warning("more is decided than can be told in the cluster's events: the log has all of it")
             self._line.popleft()
             self._dropped += 1
         self._line.append(decision)
@@ -90,8 +94,9 @@ class Events:
 
     async def _written(self, event: dict[str, Any]) -> float:
         """Write it; tell how long to wait before the next one."""
-        backoff = Backoff()
+        backoff, tries = Backoff(), 0
         while True:
+            tries += 1
             await self._until_idle()
             try:
                 await self._place.client.post(self._place.events, event)
@@ -99,7 +104,8 @@ class Events:
                 # By a try that was not answered.
                 return PAUSE
             except (Busy, Lost, WrongCredentials) as error:
-                log.debug("an event is written later: %s", error)
+                # All others stand behind it: that is to be heard of, but not again and again.
+                log.log(logging.WARNING if tries == OFTEN else logging.DEBUG, "an event is written later: %s", error)
                 await asyncio.sleep(max(error.retry_after, backoff.next()))
             except (NotAllowed, NotFound) as error:
                 self._say_not_taken(error)

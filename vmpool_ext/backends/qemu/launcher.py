@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 DEFAULT_PROGRAM = "qemu-system-x86_64"
 TO_END = 1.0
-"""Seconds."""
+"""Seconds that a QEMU has to be gone when its monitor does not answer any more."""
 
 
 class StartFailed(Exception):
