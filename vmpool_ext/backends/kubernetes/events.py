@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 LONGEST_LINE = 1000
 PAUSE = 0.1
 """Seconds between two: ten in a second at most."""
-OFTEN = 5
+OFTEN = 3
 """Tries of one event, after which something is wrong."""
 NOT_TAKEN_PAUSE = 60.0
 """Seconds until another is tried where they are not taken: they may be allowed meanwhile."""
