@@ -1,5 +1,6 @@
 """What the cluster does not allow is told at once, with exactly what is missing; with RBAC as clusters have it."""
 
+import asyncio
 import logging
 
 import pytest
@@ -9,6 +10,7 @@ from tests.builders import a_user
 from tests.cluster.definitions import a_pool, a_vm
 from tests.cluster.fixtures import DEFINITIONS, backend_with, define_resources, started
 from tests.cluster.ports import free_ports
+from tests.cluster.proxy import Answered, Silence
 from tests.cluster.requests import Namespace, Requests
 from tests.cluster.runner import PlayedOperator
 from tests.cluster.service_accounts import ROLES, add_account, may, until_allowed
@@ -138,6 +140,18 @@ async def test_a_console_names_what_it_cannot_do_without(allowed, namespace, wit
 
     assert refused.value.code == "cluster-forbids"
     assert words in str(refused.value)
+
+
+async def test_where_one_question_fails_the_others_are_given_up(serving, proxy, control_plane):
+    """Else they would outlive whoever asked, and their connections the backend."""
+    proxy.next("POST", "/selfsubjectaccessreviews", Answered(500), *[Silence()] * len(NEEDS))
+    before = asyncio.all_tasks()
+    backend = await serving(kubeconfig=control_plane.kubeconfig(server=proxy.url))
+
+    await refusal(backend)
+
+    ours = [task for task in asyncio.all_tasks() - before if "vmpool_ext" in task.get_coro().cr_code.co_filename]
+    assert ours == []
 
 
 # What is not installed.

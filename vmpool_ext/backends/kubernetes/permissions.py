@@ -6,7 +6,6 @@ in `examples/kubernetes/rbac` allows exactly what is needed here; a test holds t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vmpool_ext.backends.kubernetes.errors import NotAllowed, NotFound
 from vmpool_ext.backends.kubernetes.objects import decode
 from vmpool_ext.backends.kubernetes.telling import asking
+from vmpool_ext.backends.kubernetes.together import together
 from vmpool_ext.domain.errors import BackendUnavailable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Permissions:
     async def require(self) -> None:
         """Raise `BackendUnavailable` where something is missing that nothing goes without; warn of what else is."""
         with asking():
-            missing, absent = await asyncio.gather(self._missing(), self._absent())
+            absent, missing = await self._absent(), await self._missing()
         if absent:
             raise BackendUnavailable(not_installed(absent), code="resources-missing")
         if lacking := _words(ESSENTIAL, missing):
@@ -90,7 +90,7 @@ class Permissions:
     async def _missing(self) -> set[Right]:
         rights = [right for need in NEEDS for right in need.rights()]
         try:
-            allowed = await asyncio.gather(*map(self._is_allowed, rights))
+            allowed = await together(map(self._is_allowed, rights))
         except NotAllowed:
             log.info("the cluster does not say what is allowed there: what is not is told when it is asked for")
             return set()
