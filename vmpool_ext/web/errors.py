@@ -37,10 +37,63 @@ class UnexpectedBody(VmPoolError):
     sentence = "This request takes no arguments. Send no body, or {{}}."
 
 
+class Unauthenticated(VmPoolError):
+    """Nobody knows the token, or there is none."""
+
+    code = "unauthenticated"
+    sentence = "Log in, or send a token that is valid."
+
+
+class NotAUser(Refused):
+    """The token is a service's."""
+
+    code = "not-a-user"
+    sentence = "The token is that of a service. VMs are for users: send the token of one."
+
+
+class ScopeMissing(Refused):
+    """The token is a user's, but may not be used here."""
+
+    code = "scope-missing"
+    sentence = (
+        'Your token does not allow to use the service "{0}". The administrator of the JupyterHub grants it to users and to their '
+        'servers, in jupyterhub_config.py: c.JupyterHub.extra_user_scopes = ["access:services!service={0}"], and the same in '
+        "c.Spawner.server_token_scopes. Then restart your server."
+    )
+
+
+class NotYourServer(Refused):
+    """Who asks is not the one whose server it is, in whose name it would be done."""
+
+    code = "not-your-server"
+    sentence = 'This Jupyter server is that of "{}", and so would be the VMs. Use your own.'
+
+
+class HubUnavailable(Unavailable):
+    """The hub does not say who asks."""
+
+    code = "hub-unavailable"
+    sentence = "The JupyterHub does not answer the question who you are. Try again in a moment."
+
+
+class ServiceUnavailable(Unavailable):
+    """There is no service, or something else is at its address."""
+
+    code = "service-unavailable"
+    sentence = (
+        "The VM pools service of the JupyterHub does not answer at {}. What runs goes on running. Try again in a moment; if it "
+        "stays so, tell the administrator."
+    )
+
+
 # The most special class of an error's ancestors decides.
 STATUS: Mapping[type[VmPoolError], HTTPStatus] = {
     BadJson: HTTPStatus.BAD_REQUEST,
     UnexpectedBody: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    NotAUser: HTTPStatus.FORBIDDEN,
+    ScopeMissing: HTTPStatus.FORBIDDEN,
+    NotYourServer: HTTPStatus.FORBIDDEN,
     UnusableName: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoLoginName: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTicket: HTTPStatus.FORBIDDEN,
@@ -57,7 +110,7 @@ RETRY_AFTER: Mapping[type[VmPoolError], int] = {Contention: 2, PoolExhausted: 60
 
 _FOREIGN = {
     HTTPStatus.BAD_REQUEST: ("bad-request", "The request cannot be read."),
-    HTTPStatus.UNAUTHORIZED: ("unauthenticated", "Log in, or send a token that is valid."),
+    HTTPStatus.UNAUTHORIZED: (Unauthenticated.code, Unauthenticated.sentence),
     HTTPStatus.FORBIDDEN: ("forbidden", "The request is not allowed, for example for want of its XSRF token."),
     HTTPStatus.NOT_FOUND: ("not-found", "There is nothing at this address."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method-not-allowed", "This address does not take this method."),
