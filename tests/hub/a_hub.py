@@ -4,11 +4,10 @@ import asyncio
 import os
 import secrets
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
-import psutil
 
 from tests.cluster.ports import free_ports
 
@@ -34,8 +33,7 @@ c.Spawner.args = ["--allow-root"]
 c.Spawner.http_timeout = c.Spawner.start_timeout = {patience}
 c.JupyterHub.load_groups = {groups!r}
 c.JupyterHub.services = [
-    {{"name": "vmpool", "url": "http://127.0.0.1:{service_port}", "command": {service!r}, "environment": {environment!r},
-      "display": False}},
+    {{"name": "vmpool", "url": {service_url!r}, "display": False, **{service!r}}},
     {{"name": "teacher", "api_token": {token!r}}},
 ]
 c.JupyterHub.load_roles = [
@@ -49,34 +47,62 @@ c.Spawner.environment = {{**{environment!r}, "VMPOOL_SERVICE_URL": {url!r} + "/s
 
 
 class Hub:
-    """A hub in a folder of its own."""
+    """A hub in a folder of its own, with the service as one of its processes."""
 
-    def __init__(self, folder, groups, service):
+    def __init__(self, folder, groups, options):
         self._folder = folder
         self._groups = groups
-        self._service = service
+        self._command = [sys.executable, "-m", "vmpool_ext.hub_service", *options]
         self.token = secrets.token_hex(16)
         self._ports = free_ports(4)
         self.url = f"http://127.0.0.1:{self._ports[0]}"
         self.log = folder / "hub.log"
 
     @asynccontextmanager
-    async def running(self, **replaced):
+    async def running(self):
         config = self._folder / "jupyterhub_config.py"
-        config.write_text(self._config() + "".join(f"{option} = {value!r}\n" for option, value in replaced.items()))
-        with self.log.open("wb") as log:
-            self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "jupyterhub", "--config", str(config),
-                cwd=self._folder, env={**os.environ, "PATH": _path()}, stdout=log, stderr=log,
+        config.write_text(self._config())
+        async with (
+            self._process("-m", "jupyterhub", "--config", str(config)) as process,
+            httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as self._client,
+            self._beside(),
+        ):
+            await self._until(process, self._answers)
+            await self._until(process, self._serves)
+            yield self
+
+    @asynccontextmanager
+    async def _process(self, *command, **environment):
+        """Run Python until the end of the block; what it says is in the log."""
+        with self.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, *command, cwd=self._folder, env={**os.environ, **self._environment, **environment},
+                stdout=log, stderr=log,
             )  # fmt: skip
         try:
-            async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as self._client:
-                await self._until_it_answers(process)
-                yield self
+            yield process
         finally:
             with suppress(ProcessLookupError):
                 process.terminate()
             await process.wait()
+
+    @asynccontextmanager
+    async def _beside(self):
+        """Run what else there is."""
+        yield
+
+    @property
+    def _environment(self):
+        return {"PYTHONPATH": str(ROOT), "PATH": _path()}
+
+    @property
+    def _service(self):
+        """Give what the hub is told of the service."""
+        return {"command": self._command, "environment": self._environment}
+
+    @property
+    def _service_url(self):
+        return f"http://127.0.0.1:{self._ports[3]}"
 
     async def ask(self, method, path, token="", **options):
         """Ask for an address under the proxy, with a token."""
@@ -105,37 +131,66 @@ class Hub:
 
         await until(ready)
 
-    def kill_service(self):
-        """End the service where it stands."""
-        [service] = [
-            each for each in psutil.Process(self._process.pid).children() if "vmpool_ext.hub_service" in each.cmdline()
-        ]
-        service.kill()
-
     def _config(self):
-        _, hub_port, proxy_port, service_port = self._ports
-        command = [sys.executable, "-m", "vmpool_ext.hub_service", *self._service]
+        _, hub_port, proxy_port, _ = self._ports
         return CONFIG.format(
-            url=self.url, hub_port=hub_port, proxy_port=proxy_port, service_port=service_port, proxy=[str(PROXY)],
-            homes=str(self._folder / "{username}"), patience=PATIENCE, groups=self._groups, service=command,
-            environment={"PYTHONPATH": str(ROOT), "PATH": _path()}, token=self.token, access=ACCESS,
+            url=self.url, hub_port=hub_port, proxy_port=proxy_port, service_url=self._service_url, service=self._service,
+            proxy=[str(PROXY)], homes=str(self._folder / "{username}"), patience=PATIENCE, groups=self._groups,
+            environment=self._environment, token=self.token, access=ACCESS,
         )  # fmt: skip
 
-    async def _until_it_answers(self, process):
-        async def answers():
+    async def _until(self, process, is_so):
+        async def so():
             assert process.returncode is None, self.log.read_text()
-            return await self._answers()
+            return await is_so()
 
-        await until(answers)
+        await until(so)
 
     async def _answers(self):
-        try:
-            if (await self._client.get("/hub/health")).is_success:
-                service = await self._client.get("/services/vmpool/vmpool/api/v1/me")
-                return service.status_code == httpx.codes.UNAUTHORIZED
-        except httpx.TransportError:
-            pass
-        return False
+        with suppress(httpx.TransportError):
+            return (await self._client.get("/hub/health")).is_success
+
+    async def _serves(self):
+        return (await self._client.get("/services/vmpool/vmpool/api/v1/me")).status_code == httpx.codes.UNAUTHORIZED
+
+
+class HubBesideService(Hub):
+    """A hub that only knows where the service is, which is somebody else's process: a pod's, for one."""
+
+    _service_token = secrets.token_hex(16)
+
+    @asynccontextmanager
+    async def _beside(self):
+        async with AsyncExitStack() as self._stack:
+            await self._start_service()
+            yield
+
+    async def restart_service(self):
+        """Start it again, and wait until it serves."""
+        await self._start_service()
+        await self._until(self._of_service, self._serves)
+
+    async def _start_service(self):
+        self._of_service = await self._stack.enter_async_context(self._process(*self._command[1:], **self._told))
+
+    async def kill_service(self):
+        """End it where it stands."""
+        self._of_service.kill()
+        await self._of_service.wait()
+
+    @property
+    def _service(self):
+        return {"api_token": self._service_token}
+
+    @property
+    def _told(self):
+        return {
+            "JUPYTERHUB_SERVICE_NAME": "vmpool",
+            "JUPYTERHUB_SERVICE_PREFIX": "/services/vmpool/",
+            "JUPYTERHUB_SERVICE_URL": self._service_url,
+            "JUPYTERHUB_API_URL": f"http://127.0.0.1:{self._ports[1]}/hub/api",
+            "JUPYTERHUB_API_TOKEN": self._service_token,
+        }
 
 
 async def until(is_so):

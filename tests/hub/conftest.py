@@ -15,8 +15,10 @@ OPTIONS = ["--VmPoolService.backend_class=tests.hub.pools.HubPools", "--VmPoolSe
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hub(tmp_path_factory):
-    async with Hub(tmp_path_factory.mktemp("hub"), GROUPS, OPTIONS).running() as hub:
+async def hub(request, tmp_path_factory):
+    """Give a hub; a module may say of which kind."""
+    kind = getattr(request.module, "HUB", Hub)
+    async with kind(tmp_path_factory.mktemp("hub"), GROUPS, OPTIONS).running() as hub:
         yield hub
 
 

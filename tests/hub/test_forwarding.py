@@ -6,11 +6,12 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import InvalidStatus
 
-from tests.hub.a_hub import until
+from tests.hub.a_hub import HubBesideService
 from tests.hub.conftest import Door, cut, names
 from vmpool_ext.backends.memory import GREETING
 from vmpool_ext.web.relay import TICKET_NOT_GOOD
 
+HUB = HubBesideService
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -120,18 +121,14 @@ async def test_an_open_panel_is_no_activity_and_a_click_is_one(hub, anns):
 
 
 async def test_a_service_that_is_gone_is_told_as_that_and_found_again(hub, anns):
-    """The hub starts it again by itself."""
     async with anns.socket("updates") as panel:
         await panel.recv()
-        hub.kill_service()
+        await hub.kill_service()
         await cut(panel)
     status, body = await anns.ask("GET", "pools")
     assert (status, body["code"]) == (503, "service-unavailable")
 
-    async def answers():
-        return (await anns.ask("GET", "me"))[0] == 200
-
-    await until(answers)
+    await hub.restart_service()
     assert await anns.pools() == ["lab", "shared"]
 
 
