@@ -52,7 +52,7 @@ check: $(VENV)/.dev-ready
 
 soak: $(VENV)/.dev-ready
 	@echo "==> Proving the broker on any history; docs/proof.md says what"
-	@VMPOOL_SOAK=1 $(PYTEST) tests/proof/test_any_history.py tests/proof/test_any_history_on_a_cluster.py
+	@VMPOOL_SOAK=1 $(PYTEST) tests/proof/test_any_history.py tests/proof/test_any_history_on_a_cluster.py tests/proof/test_killed_brokers_on_a_cluster.py
 
 mutants: $(VENV)/.dev-ready
 	@$(BIN)/python -m tests.proof.mutants

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from jsonschema import Draft202012Validator, ValidationError, validators
 
 from vmpool_ext.backends.manifests import crds
 from vmpool_ext.backends.manifests.violations import shown
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from vmpool_ext.backends.manifests.violations import Path
 
     Schema = Mapping[str, Any]
-    Errors = Iterator[ValidationError]
 
 _OPEN = "x-kubernetes-preserve-unknown-fields"
 
@@ -40,14 +36,6 @@ _METADATA: Schema = {
     },
 }
 
-_CALLED = {
-    "string": "a text",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
-
 
 def kinds() -> list[str]:
     """Name what can be defined."""
@@ -58,7 +46,10 @@ def wrong_fields(resource: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Tell each field that a resource of a known kind may not have, or not so, and what to do."""
     schema = _schemas()[resource["kind"]]
     yield from _unknown_fields(resource, schema, ())
-    for error in _Validator(schema).iter_errors(with_defaults(resource)):
+    # Seconds to import where all that jsonschema can use is there, as in every Jupyter: only who defines something waits.
+    from vmpool_ext.backends.manifests.validator import Validator  # noqa: PLC0415
+
+    for error in Validator(schema).iter_errors(with_defaults(resource)):
         yield tuple(error.absolute_path), error.message
 
 
@@ -109,44 +100,3 @@ def _unknown(key: str, known: Mapping[str, Any]) -> str:
     near = get_close_matches(key[:64], known, n=1)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
     return f"unknown field {shown(key)}: {advice}"
-
-
-def _type(validator: Any, wanted: str, instance: Any, _: Schema) -> Errors:
-    if not validator.is_type(instance, wanted):
-        scalar = isinstance(instance, bool | int | float)
-        advice = "put it in quotes" if wanted == "string" and scalar else f"write {_CALLED[wanted]}"
-        yield ValidationError(f"{shown(instance)} is not {_CALLED[wanted]}: {advice}.")
-
-
-def _enum(_: Any, words: list[str], instance: Any, __: Schema) -> Errors:
-    if isinstance(instance, str) and instance not in words:
-        yield ValidationError(
-            f"{shown(instance)} is not known here: write {'one of ' * (len(words) > 1)}{', '.join(words)}."
-        )
-
-
-def _required(_: Any, names: list[str], instance: Any, schema: Schema) -> Errors:
-    for name in names if isinstance(instance, dict) else ():
-        if name not in instance:
-            about = schema["properties"].get(name, {}).get("description")
-            yield ValidationError(f"{name} is missing: add it" + (f" ({about})." if about else "."))
-
-
-def _one_of(_: Any, branches: list[Schema], instance: Any, __: Schema) -> Errors:
-    names = [branch["required"][0] for branch in branches]
-    given = [name for name in names if isinstance(instance, dict) and name in instance]
-    if isinstance(instance, dict) and len(given) != 1:
-        advice = "both are there, remove one" if given else "add one"
-        yield ValidationError(f"exactly one of {' and '.join(names)} is wanted: {advice}.")
-
-
-def _pattern(_: Any, pattern: str, instance: Any, schema: Schema) -> Errors:
-    if isinstance(instance, str) and not re.search(pattern, instance):
-        yield ValidationError(f"{shown(instance)} cannot be read: write {schema['description']}.")
-
-
-_Validator = validators.extend(
-    Draft202012Validator,
-    {"type": _type, "enum": _enum, "required": _required, "oneOf": _one_of, "pattern": _pattern},
-)
-"""The same verdicts, in our words."""
