@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.cluster.place import OnDisk
 
 LEAST = 0.9
-VMS = 400
+VMS = 1_100
 OFF_AT_ONCE = (1, 16)
 
 Rounds = dict[int, list[Pair]]

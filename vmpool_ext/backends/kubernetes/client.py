@@ -27,6 +27,9 @@ _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1,{_JSON}"
 _MERGE = {"Content-Type": "application/merge-patch+json", "Accept": _METADATA}
 _MAKE = {"Content-Type": _JSON}
 
+_NO_LIMIT = aiohttp.ClientTimeout(total=None)
+"""aiohttp's: how long is waited for what is said here. A watch has no end."""
+
 AT_ONCE = 64
 """Requests; more of them only wait for one another at the server (docs/performance.md)."""
 
@@ -69,10 +72,8 @@ class ApiClient:
     @asynccontextmanager
     async def stream(self, path: str, query: Mapping[str, str]) -> AsyncIterator[aiohttp.StreamReader]:
         """Read what comes for as long as it comes; whoever reads decides how long to wait."""
-        # What comes has no end, once it begins.
-        wait = aiohttp.ClientTimeout(total=None, sock_connect=self._timeout)
         try:
-            async with await self._respond("GET", path, params=query, timeout=wait) as response:
+            async with await self._respond("GET", path, params=query) as response:
                 yield response.content
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._failed(error) from error
@@ -88,12 +89,11 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         data = None if body is None else msgspec.json.encode(body)
-        wait = aiohttp.ClientTimeout(total=self._timeout)
-        said = {"params": query, "data": data, "headers": headers, "timeout": wait}
+        said = {"params": query, "data": data, "headers": headers}
         async with self._slots:
             self._under_way += 1
             try:
-                async with await self._respond(method, path, **said) as response:
+                async with await self._respond(method, path, **said) as response, asyncio.timeout(self._timeout):
                     return await response.read()
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise self._failed(error) from error
@@ -149,5 +149,7 @@ class ApiClient:
             # One connection for each request at once, and those of the two watches. In some versions of Python, TLS
             # connections that are given up in mid-request stay open unless they are closed by force.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED)
-            self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_NO_LIMIT
+            )
         return self._session
