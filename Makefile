@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/labextension/node_modules/.bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export YARN_ENABLE_TELEMETRY := 0
 
@@ -14,11 +14,12 @@ LAB_SOURCES := $(shell find labextension/src labextension/style labextension/sch
 BUNDLE := vmpool_ext/labextension/package.json
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help run test check test-fast test-js soak mutants bench clean
+.PHONY: help run hub test check test-fast test-js soak mutants bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run        open JupyterLab with demo pools of real QEMU VMs"
+	@echo "make hub        run a JupyterHub with pools of real QEMU VMs; docs/jupyterhub.md says who may log in"
 	@echo "make test       check and test everything, in a real browser with real VMs too"
 	@echo "make check      lint and type-check only"
 	@echo "make test-fast  the tests of domain, broker and web: a minute at most"
@@ -29,6 +30,11 @@ help:
 
 run: $(VENV)/.run-ready
 	@exec $(BIN)/jupyter vmpool demo
+
+hub: $(VENV)/.hub-ready
+	@$(BIN)/python -m vmpool_ext.backends.qemu.guest_image
+	@$(BIN)/python -m vmpool_ext.app apply -f examples/jupyterhub/pools.yaml
+	@exec $(BIN)/python -m jupyterhub --config examples/jupyterhub/jupyterhub_config.py
 
 test: $(VENV)/.test-ready check test-js
 	@echo "==> Testing with pytest"
@@ -97,6 +103,11 @@ $(VENV)/.run-ready: $(BUNDLE) pyproject.toml constraints.txt
 	@.ci/install-packages "command -v qemu-system-x86_64" qemu-system-x86 "command -v qemu-img" qemu-utils
 	@echo "==> Installing Python packages"
 	@$(call install,qemu$(,)lab)
+	@touch $@
+
+$(VENV)/.hub-ready: $(VENV)/.run-ready
+	@echo "==> Installing JupyterHub"
+	@$(call install,qemu$(,)hub$(,)lab)
 	@touch $@
 
 $(VENV)/.dev-ready: $(BUNDLE) pyproject.toml constraints.txt

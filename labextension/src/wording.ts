@@ -181,6 +181,11 @@ export function problemWord(trans: TranslationBundle, code: string): string {
     'store-in-use': trans.__('In use by another server'),
     'backend-unavailable': trans.__('The virtual machines cannot be reached'),
     'chronicle-behind': trans.__('What happens cannot be written down'),
+    'service-unavailable': trans.__('The virtual machines cannot be reached'),
+    'hub-unavailable': trans.__('The JupyterHub does not answer'),
+    'scope-missing': trans.__('Your server may not ask for virtual machines'),
+    'not-your-server': trans.__('This is the server of somebody else'),
+    'versions-differ': trans.__('Two versions that do not go together'),
     internal: trans.__('Something went wrong on the server')
   };
   return words[code] ?? trans.__('Something is wrong on the server');
@@ -196,7 +201,11 @@ export function problemAdvice(trans: TranslationBundle, code: string): string {
     ),
     'chronicle-behind': trans.__(
       'Save what you work on, and tell your administrator: the disk may be full.'
-    )
+    ),
+    'service-unavailable': trans.__('It is tried again by itself.'),
+    'hub-unavailable': trans.__('It is tried again by itself.'),
+    'scope-missing': trans.__('Give your administrator what stands here.'),
+    'not-your-server': trans.__('Nothing can be done from here.')
   };
   return advice[code] ?? trans.__('Tell your administrator what stands here.');
 }

@@ -10,15 +10,15 @@ from websockets.exceptions import ConnectionClosed
 from tests.hub.a_hub import Hub
 
 API = "/vmpool/api/v1/"
-GROUPS = {"lab": {"users": ["ann", "leaver"]}, "class": {"users": ["bob"]}}
+GROUPS = {"lab": {"users": ["ann", "leaver"]}, "class": {"users": ["bob", "flooder"]}}
 OPTIONS = ["--VmPoolService.backend_class=tests.hub.pools.HubPools", "--VmPoolService.recheck=1"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hub(request, tmp_path_factory):
-    """Give a hub; a module may say of which kind."""
-    kind = getattr(request.module, "HUB", Hub)
-    async with kind(tmp_path_factory.mktemp("hub"), GROUPS, OPTIONS).running() as hub:
+    """Give a hub; a module may say of which kind, and with which options of the service."""
+    kind, options = getattr(request.module, "HUB", Hub), getattr(request.module, "OPTIONS", OPTIONS)
+    async with kind(tmp_path_factory.mktemp("hub"), GROUPS, options).running() as hub:
         yield hub
 
 

@@ -138,3 +138,14 @@ async def test_a_body_that_is_too_large_or_never_ends_holds_nobody_up(hub, door)
 
     assert large.is_error
     assert status == 200
+
+
+async def test_who_floods_the_service_is_told_to_wait_and_others_are_not(door):
+    flooders, bobs = await door("flooder"), await door("bob")
+
+    answers = await asyncio.gather(*(flooders.ask("POST", "pools/shared/stop") for _ in range(60)))
+
+    refused = [body["code"] for status, body in answers if status == 429]
+    assert len(refused) > 20
+    assert set(refused) == {"too-many-requests"}
+    assert (await bobs.ask("POST", "pools/shared/stop"))[1]["code"] == "nothing-assigned"

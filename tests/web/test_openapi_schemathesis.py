@@ -1,34 +1,14 @@
 """Schemathesis asks a real server whatever the contract allows and what it does not, and judges every answer by it."""
 
-import os
-import re
-import secrets
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 
+from tests.web.a_server import Server
 from tests.web.contract import FILE
 from tests.web.every_state import USER, EveryState
 
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60
-"""Seconds that the server has to come up."""
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/")
-OPTIONS = {
-    "ServerApp.ip": "127.0.0.1",
-    "ServerApp.port": "0",
-    "ServerApp.open_browser": "False",
-    "ServerApp.allow_root": "True",
-    "ServerApp.allow_unauthenticated_access": "False",
-    "ServerApp.jpserver_extensions": "vmpool_ext=True",
-    "VmPoolExtension.backend_class": f"{EveryState.__module__}.EveryState",
-    "VmPoolExtension.user": USER,
-}
+OPTIONS = {"VmPoolExtension.backend_class": f"{EveryState.__module__}.EveryState", "VmPoolExtension.user": USER}
 
 # Names that there are, since hardly any is hit by chance. Not the pool that logs in: it refuses Ann, whatever she sends.
 NAMES = {
@@ -54,40 +34,9 @@ CONFIG = SchemathesisConfig.from_dict(
 schema = schemathesis.openapi.from_path(FILE, config=CONFIG)
 
 
-class Server:
-    """A Jupyter Server with the extension, in a process of its own."""
-
-    def __init__(self, home):
-        self._log = home / "log"
-        token = secrets.token_hex()
-        self.headers = {"Authorization": f"token {token}"}
-        options = [f"--{name}={value}" for name, value in OPTIONS.items()]
-        # The token is in the environment: a command line can be read by everybody.
-        environment = {**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT), "JUPYTER_TOKEN": token}
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own command
-                [sys.executable, "-m", "jupyter_server", *options],
-                env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
-        self.api = f"{self._address()}vmpool/api/v1"
-
-    def _address(self):
-        """Look again and again: what happens in another process tells nobody here."""
-        end = time.monotonic() + PATIENCE
-        while not (found := ADDRESS.search(self._log.read_text())):
-            assert self._process.poll() is None, self._log.read_text()
-            assert time.monotonic() < end, self._log.read_text()
-            time.sleep(0.05)
-        return found[0]
-
-    def stop(self):
-        self._process.terminate()
-        self._process.wait(PATIENCE)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("server"))
+    server = Server(tmp_path_factory.mktemp("server"), OPTIONS)
     yield server
     server.stop()
 

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 from tornado import web, websocket
 
-from vmpool_ext.domain.errors import Refused, Unavailable
-from vmpool_ext.web.errors import Unauthenticated
+from vmpool_ext._version import __version__
+from vmpool_ext.domain.errors import Unavailable
+from vmpool_ext.web.errors import NotLetIn
 from vmpool_ext.web.gate import Gate
+from vmpool_ext.web.versions import VERSION
 
 if TYPE_CHECKING:
     from vmpool_ext.domain.user import User
+    from vmpool_ext.hub_service.flood import Allowance
     from vmpool_ext.hub_service.identity import Identities
     from vmpool_ext.web.gate import Verb
 
@@ -22,7 +25,8 @@ log = logging.getLogger(__name__)
 
 IDENTITIES = "vmpool_identities"
 RECHECK = "vmpool_recheck"
-"""The settings under which the root says who tells users, and every how many seconds an open socket's is asked for."""
+ALLOWANCE = "vmpool_allowance"
+"""The settings under which the root says who tells users, every how many seconds an open socket's is asked for, and how much one may ask."""
 
 _TOKEN = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
 _LOOKING = ("GET", "HEAD")
@@ -40,13 +44,17 @@ class HubAnswers(web.RequestHandler):
         """Know nobody before it was asked."""
 
     def set_default_headers(self) -> None:
-        """Be nothing that a browser shows."""
+        """Say what answers, and that it is nothing for a browser to show."""
+        self.set_header(VERSION, __version__)
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         self.set_header("X-Content-Type-Options", "nosniff")
 
     async def prepare(self) -> None:
-        """Find out who asks: anew, where something is done or a socket stays open."""
-        self.current_user = await self.asked(fresh=self.request.method not in _LOOKING)
+        """Find out who asks: anew where something is done, and that not too often."""
+        is_act = self.request.method not in _LOOKING
+        self.current_user = await self.asked(fresh=is_act)
+        if is_act:
+            cast("Allowance", self.settings[ALLOWANCE]).spend(self.user.name)
 
     def status_of_foreign(self, status: int) -> int:
         """Give the status that tells best of an error that is Tornado's."""
@@ -77,7 +85,7 @@ class HubSocket(websocket.WebSocketHandler, HubAnswers):
                 found = await self.asked(fresh=True)
             except Unavailable:
                 continue
-            except (Refused, Unauthenticated) as error:
+            except NotLetIn as error:
                 log.info("%s: %s is not let in any more: %s", self.request.path, user.name, error.code)
                 return None
             if found != user:

@@ -14,10 +14,11 @@ from jupyter_core.application import JupyterApp
 from jupyterhub.services.auth import HubAuth
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
-from traitlets import Bool, Dict, Integer, List, Unicode
+from traitlets import Bool, Dict, Float, Integer, List, Unicode
 
 from vmpool_ext._version import __version__
-from vmpool_ext.hub_service.gate import HUB, IDENTITIES, RECHECK
+from vmpool_ext.hub_service.flood import Allowance
+from vmpool_ext.hub_service.gate import ALLOWANCE, HUB, IDENTITIES, RECHECK
 from vmpool_ext.hub_service.identity import Identities, RoleRules
 from vmpool_ext.web.endpoints import Endpoints
 from vmpool_ext.web.handlers import ENDPOINTS
@@ -73,6 +74,11 @@ class VmPoolService(Deciding, JupyterApp):
         help="Seconds after which the hub is asked again about whoever has the panel or a console open.",
     ).tag(config=True)
 
+    acts_at_once = Integer(20, min=1, help="How often one user may press a button, or a program do so, at once.").tag(
+        config=True
+    )
+    acts_per_second = Float(2, help="How often after that, in a second.").tag(config=True)
+
     def start(self) -> None:
         """Serve until the hub says that it is enough."""
         super().start()
@@ -106,6 +112,7 @@ class VmPoolService(Deciding, JupyterApp):
         return {
             ENDPOINTS: endpoints,
             IDENTITIES: identities,
+            ALLOWANCE: Allowance(self.acts_at_once, self.acts_per_second, asyncio.get_running_loop().time),
             RECHECK: self.recheck,
             "websocket_ping_interval": _PING,
         }

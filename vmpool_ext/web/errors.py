@@ -37,21 +37,25 @@ class UnexpectedBody(VmPoolError):
     sentence = "This request takes no arguments. Send no body, or {{}}."
 
 
-class Unauthenticated(VmPoolError):
+class NotLetIn(VmPoolError):
+    """Who asks gets nowhere here, whatever they ask for."""
+
+
+class Unauthenticated(NotLetIn):
     """Nobody knows the token, or there is none."""
 
     code = "unauthenticated"
     sentence = "Log in, or send a token that is valid."
 
 
-class NotAUser(Refused):
+class NotAUser(NotLetIn):
     """The token is a service's."""
 
     code = "not-a-user"
     sentence = "The token is that of a service. VMs are for users: send the token of one."
 
 
-class ScopeMissing(Refused):
+class ScopeMissing(NotLetIn):
     """The token is a user's, but may not be used here."""
 
     code = "scope-missing"
@@ -62,11 +66,18 @@ class ScopeMissing(Refused):
     )
 
 
-class NotYourServer(Refused):
+class NotYourServer(NotLetIn):
     """Who asks is not the one whose server it is, in whose name it would be done."""
 
     code = "not-your-server"
     sentence = 'This Jupyter server is that of "{}", and so would be the VMs. Use your own.'
+
+
+class TooManyActs(VmPoolError):
+    """One user asks for more than people can mean; the others are served."""
+
+    code = "too-many-requests"
+    sentence = "You have asked for too much at once. Nothing was done; try again in a moment."
 
 
 class HubUnavailable(Unavailable):
@@ -86,14 +97,23 @@ class ServiceUnavailable(Unavailable):
     )
 
 
+class VersionsDiffer(Unavailable):
+    """What the service says may not mean what this server's panel takes it for."""
+
+    code = "versions-differ"
+    sentence = (
+        "The VM pools service of the JupyterHub and this server's extension do not go together: {}. The administrator installs the "
+        "same version of vmpool-ext for both."
+    )
+
+
 # The most special class of an error's ancestors decides.
 STATUS: Mapping[type[VmPoolError], HTTPStatus] = {
     BadJson: HTTPStatus.BAD_REQUEST,
     UnexpectedBody: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
-    NotAUser: HTTPStatus.FORBIDDEN,
-    ScopeMissing: HTTPStatus.FORBIDDEN,
-    NotYourServer: HTTPStatus.FORBIDDEN,
+    NotLetIn: HTTPStatus.FORBIDDEN,
+    TooManyActs: HTTPStatus.TOO_MANY_REQUESTS,
     UnusableName: HTTPStatus.UNPROCESSABLE_ENTITY,
     NoLoginName: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidTicket: HTTPStatus.FORBIDDEN,
@@ -105,7 +125,7 @@ STATUS: Mapping[type[VmPoolError], HTTPStatus] = {
     VmPoolError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-RETRY_AFTER: Mapping[type[VmPoolError], int] = {Contention: 2, PoolExhausted: 60, Unavailable: 5}
+RETRY_AFTER: Mapping[type[VmPoolError], int] = {Contention: 2, TooManyActs: 2, PoolExhausted: 60, Unavailable: 5}
 """Seconds after which asking again may help."""
 
 _FOREIGN = {

@@ -16,15 +16,16 @@ from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from vmpool_ext._version import __version__
 from vmpool_ext.domain.errors import PoolNotFound, VmNotFound
 from vmpool_ext.domain.user import User
-from vmpool_ext.web.contract import MEDIA_TYPE
-from vmpool_ext.web.errors import NotYourServer, ServiceUnavailable
+from vmpool_ext.web.errors import NotYourServer, ServiceUnavailable, VersionsDiffer
 from vmpool_ext.web.handlers import Answers, Endpoint
 from vmpool_ext.web.json import require_empty
 from vmpool_ext.web.jupyter import USER_OF
 from vmpool_ext.web.routes import ROUTES
 from vmpool_ext.web.sockets import MAX_MESSAGE, Display, Live, Updates
+from vmpool_ext.web.versions import VERSION, go_together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 SERVICE = "vmpool_service"
 """The setting that says what is handed on to."""
 
+_CLIENT = "vmpool_client"
 _PASSED_ON = ("Content-Type", "Retry-After", "Cache-Control")
-_OURS = ("application/json", MEDIA_TYPE)
 _CONNECTED_WITHIN, _ANSWERED_WITHIN = 5, 60
 """Seconds."""
 _AT_ONCE = 64
@@ -104,10 +105,13 @@ class Forwarded(Endpoint):
         self._answer(answer, service)
 
     def _answer(self, answer: HTTPResponse, service: Service) -> None:
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0]
-        if media_type not in _OURS:
+        version = answer.headers.get(VERSION)
+        if version is None:
             # Nobody, or a proxy in between that has words of its own.
             raise ServiceUnavailable(service.url)
+        if not go_together(version, __version__):
+            message = f"{version} there, {__version__} here"
+            raise VersionsDiffer(message)
         self.set_status(answer.code)
         for name in _PASSED_ON:
             if name in answer.headers:

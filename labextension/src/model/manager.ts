@@ -204,6 +204,21 @@ export class VmPoolManager implements IVmPools, IDisposable {
 
   private _onConnectedChanged(): void {
     this._emitChanged();
+    if (!this._updates.connected) {
+      void this._askWhy();
+    }
+  }
+
+  /** A socket does not tell why it cannot be opened again; a server that is there does. */
+  private async _askWhy(): Promise<void> {
+    const before = this._pictures;
+    try {
+      await this._client.health();
+    } catch (error) {
+      if (this._pictures === before) {
+        this._showProblem(asApiError(error));
+      }
+    }
   }
 
   private _emitChanged(): void {

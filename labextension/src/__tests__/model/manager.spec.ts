@@ -121,6 +121,32 @@ describe('The manager', () => {
     expect(manager.pools).toHaveLength(1);
   });
 
+  it('asks a server that is there why its socket was lost, and says so until there is a picture', async () => {
+    const manager = await aManager();
+    client.health.mockRejectedValue(new ApiError('service-unavailable', 'No service.', 503));
+
+    updates.setConnected(false);
+    await settled();
+    expect(manager.problem?.code).toBe('service-unavailable');
+    expect(manager.pools).toHaveLength(1);
+
+    updates.show(aPicture([]));
+    expect(manager.problem).toBeNull();
+  });
+
+  it('says nothing of a reason that came after the next picture', async () => {
+    let refuse: (error: ApiError) => void = () => undefined;
+    client.health.mockReturnValue(new Promise((_, reject) => (refuse = reject)));
+    const manager = await aManager();
+
+    updates.setConnected(false);
+    updates.show(aPicture([]));
+    refuse(new ApiError('service-unavailable', 'No service.', 503));
+    await settled();
+
+    expect(manager.problem).toBeNull();
+  });
+
   it.each([new ApiError('http-404', 'Not Found', 404), new ApiError('not-json', 'A page', 200)])(
     'is silent where there is no server extension: %p',
     async error => {

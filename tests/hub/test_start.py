@@ -1,0 +1,28 @@
+"""A service starts only with all that it needs to ask who somebody is."""
+
+import subprocess
+import sys
+
+import pytest
+
+TOLD = {
+    "JUPYTERHUB_SERVICE_NAME": "vmpool",
+    "JUPYTERHUB_SERVICE_PREFIX": "/services/vmpool/",
+    "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:9",
+    "JUPYTERHUB_API_URL": "http://127.0.0.1:9/hub/api",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_without_one_of_them_it_names_it_and_ends(name):
+    ended = subprocess.run(
+        [sys.executable, "-m", "vmpool_ext.hub_service"],
+        env={**TOLD, name: ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert f"error: {name} is not set" in ended.stderr
