@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_GROWTH = 1.2
 MOST_MEGABYTES = 150
+FEW = 40
+"""Starts of a round: the smallest size has not many more VMs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ async def _starts(field: Field, bare: Bare, effort: Effort) -> list[Pair]:
         stage = Stage(field.plane, field, broker, bare)
         with nothing_to_collect():
             await stage.pair("assign", 1, 1)
-            return [await stage.pair("assign", effort.writes[1], 1) for _ in range(effort.rounds)]
+            return [await stage.pair("assign", min(effort.writes[1], FEW), 1) for _ in range(effort.rounds)]
 
 
 def _growth(pairs: dict[int, list[Pair]]) -> Table:
