@@ -29,7 +29,8 @@ c.Authenticator.allow_all = True
 c.Authenticator.admin_users = {{"root-admin"}}
 c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = {homes!r}
-c.Spawner.args = ["--allow-root"]
+c.Spawner.args = ["--allow-root", "--ServerApp.tornado_settings={{'ws_ping_interval': 1}}"]
+c.JupyterHub.last_activity_interval = 1
 c.Spawner.http_timeout = c.Spawner.start_timeout = {patience}
 c.JupyterHub.load_groups = {groups!r}
 c.JupyterHub.services = [
@@ -130,6 +131,10 @@ class Hub:
             return (await self.administer("GET", f"users/{user}"))["servers"].get("", {}).get("ready")
 
         await until(ready)
+
+    async def last_activity(self, user):
+        """Tell when the hub believes that somebody did something at a user's server."""
+        return (await self.administer("GET", f"users/{user}"))["servers"][""]["last_activity"]
 
     def _config(self):
         _, hub_port, proxy_port, _ = self._ports

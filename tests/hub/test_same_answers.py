@@ -1,6 +1,7 @@
 """Whoever asks an extension that decides itself, and whoever asks one that forwards to the service, is answered the same: whatever is asked."""
 
 import time
+from urllib.parse import quote
 
 import httpx
 import pytest_asyncio
@@ -13,7 +14,8 @@ from tests.web.small_backend import STRANGE, SmallBackend
 
 BACKEND = f"{SmallBackend.__module__}.SmallBackend"
 OPTIONS = [f"--VmPoolService.backend_class={BACKEND}", "--VmPoolService.acts_at_once=10000"]
-NAMES = ["demo", "looking", "foreign", "void", "nope", "..", "%2e", "a%2Fb", "own-1", "spice-1", "foreign-1", *STRANGE]
+# Not "." or "..": the hub's proxy takes them for steps, before anybody of ours is asked (test_forwarding.py).
+NAMES = ["demo", "looking", "foreign", "void", "nope", "a%2Fb", "own-1", "spice-1", "foreign-1", *map(quote, STRANGE)]
 BODIES = ["", "{}", "{", '{"more": 1}', "[" * 2000]
 OF_THEIR_OWN = {"ticket", "password", "expiresAt", "since", "retainedUntil", "mode", "content"}
 """What no two answers have alike: secrets, moments, and who decides."""
@@ -45,7 +47,7 @@ async def both(hub, tmp_path_factory):
     options = {
         "VmPoolExtension.backend_class": BACKEND,
         "VmPoolExtension.user": "ann",
-        "VmPoolExtension.roles": "['lab']",
+        "VmPoolExtension.roles": "lab",
     }
     alone = Server(tmp_path_factory.mktemp("server"), options)
     token = f"token {await hub.token_of('ann')}"
@@ -57,7 +59,7 @@ async def both(hub, tmp_path_factory):
     alone.stop()
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(calls=st.lists(st.one_of(acts, acts, looks), min_size=1, max_size=8))
 def test_whatever_is_asked_the_answers_are_the_same(both, calls):
     for method, path, body in calls:

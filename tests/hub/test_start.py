@@ -13,10 +13,11 @@ TOLD = {
 }
 
 
+@pytest.mark.parametrize("command", [["vmpool_ext.hub_service"], ["vmpool_ext.app", "service"]], ids=" ".join)
 @pytest.mark.parametrize("name", TOLD)
-def test_without_one_of_them_it_names_it_and_ends(name):
-    ended = subprocess.run(
-        [sys.executable, "-m", "vmpool_ext.hub_service"],
+def test_without_one_of_them_it_names_it_and_ends(command, name):
+    ended = subprocess.run(  # noqa: S603  # our own command
+        [sys.executable, "-m", *command],
         env={**TOLD, name: ""},
         capture_output=True,
         text=True,

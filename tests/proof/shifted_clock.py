@@ -81,10 +81,11 @@ class ShiftedClock(SystemClock):
                 await asyncio.wait_for(self._shifted.wait(), min(left, 60))
 
     def _set(self, wall_by, *, right):
+        # As whoever runs a broker does now and then: an hour that is over is known to be, and the next is counted from here.
+        self.is_trusted()
         self.spans[-1].end = self.now()
         self._wall_by = wall_by
         self.spans.append(Span(self.now(), right))
-        # As whoever runs a broker does now and then; it is from then on that it counts the hour.
         self.is_trusted()
         self._tell()
 

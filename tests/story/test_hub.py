@@ -31,7 +31,7 @@ def comes(hub, browser):
         page = browser.new_context(viewport={"width": 1100, "height": 760}).new_page()
         page.set_default_timeout(PATIENCE * 1000)
         expect.set_options(timeout=PATIENCE * 1000)
-        page.goto(f"{hub.url}/hub/login?next=/user/{server or user}/lab")
+        page.goto(f"{hub.url}/hub/login?next=" + (f"/user/{server}/lab" if server else "/hub/spawn"))
         page.locator("#username_input").fill(user)
         page.locator("#password_input").fill("vmpool")
         page.locator("#login_submit").click()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.builders import NOON, a_vm
-from tests.web.conftest import STRANGE
+from tests.web.small_backend import STRANGE
 
 ACTIONS = ["start", "stop", "reset", "release", "console"]
 

@@ -17,7 +17,7 @@ _NOT_HEARD = 141
 
 
 class VmPoolApp(JupyterApp):
-    """VM pools of one machine."""
+    """VM pools of one machine, and the service of a JupyterHub."""
 
     name = "jupyter-vmpool"
     description = __doc__ or ""
@@ -26,6 +26,11 @@ class VmPoolApp(JupyterApp):
         "apply": (ApplyApp, "Define pools and VMs, or define them anew, by YAML files."),
         "get": (GetApp, "Show pools and VMs."),
         "delete": (DeleteApp, "Remove pools and VMs."),
+        # By its name: it needs an extra that may be missing.
+        "service": (
+            "vmpool_ext.hub_service.service.VmPoolService",
+            "Decide for all users of a JupyterHub, as one of its services.",
+        ),
         "demo": (DemoApp, "Build the demo guest, define the demo pools, and open JupyterLab on them."),
     }
 

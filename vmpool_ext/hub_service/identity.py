@@ -31,11 +31,7 @@ class RoleRules:
     """Whether the hub's administrators are those of the pools too."""
 
     def user(self, name: str, groups: Sequence[str], *, admin: bool) -> User:
-        """Give the user whom a hub knows by this name.
-
-        >>> RoleRules(by_user={"*": ["guest"]}).user("ann", ["lab"], admin=False)
-        User(name='ann', roles=frozenset({...}), administrator=False)
-        """
+        """Give the user whom a hub knows by this name."""
         of_groups = (role for group in groups for role in self._roles_of(group))
         own = (*self.by_user.get(name, ()), *self.by_user.get(EVERYBODY, ()))
         administrator = (admin and self.hub_admins) or not set(groups).isdisjoint(self.administrator_groups)

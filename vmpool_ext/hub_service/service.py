@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NEEDED = ("JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_API_URL")
+NEEDED = ("JUPYTERHUB_SERVICE_NAME", "JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_API_URL")
+"""What the environment must say."""
 _LARGEST_BODY = 16 * 1024
 """Bytes: no request has a body that says something."""
 _SLOWEST_BODY, _PING = 10, 30
@@ -120,11 +121,11 @@ class VmPoolService(Deciding, JupyterApp):
 
 def _told(environment: Mapping[str, str]) -> dict[str, str]:
     """Give what the hub says; without all of it nothing is served, least of all without a name to ask permission by."""
-    if missing := [name for name in _NEEDED if not environment.get(name)]:
+    if missing := [name for name in NEEDED if not environment.get(name)]:
         sys.exit(
             f"error: {', '.join(missing)} is not set. A JupyterHub sets it for its services; docs/jupyterhub.md says more."
         )
-    return {name: environment[name] for name in _NEEDED}
+    return {name: environment[name] for name in NEEDED}
 
 
 def _end_of_the_process() -> asyncio.Event:

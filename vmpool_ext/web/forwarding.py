@@ -6,6 +6,8 @@ owner's, who could keep it.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -34,12 +36,14 @@ if TYPE_CHECKING:
     from tornado.httpclient import HTTPResponse
     from tornado.websocket import WebSocketClientConnection
 
+log = logging.getLogger(__name__)
+
 SERVICE = "vmpool_service"
 """The setting that says what is handed on to."""
 
 _CLIENT = "vmpool_client"
 _PASSED_ON = ("Content-Type", "Retry-After", "Cache-Control")
-_CONNECTED_WITHIN, _ANSWERED_WITHIN = 5, 60
+_CONNECTED_WITHIN, _ANSWERED_WITHIN, _REPEATED_AFTER = 5, 60, 30
 """Seconds."""
 _AT_ONCE = 64
 _STEPS = (".", "..")
@@ -94,15 +98,20 @@ class Forwarded(Endpoint):
         service = _service_of(self)
         require_empty(self.request.body)
         body = "" if self.request.method == "POST" else None
-        client = AsyncHTTPClient(force_instance=True)
-        request = service.request(
-            self.request.method or "GET", _path_of(self, names), body=body, follow_redirects=False
-        )
+        path = _path_of(self, names)
+        request = service.request(self.request.method or "GET", path, body=body, follow_redirects=False)
         try:
-            answer = await client.fetch(request, raise_error=False)
-        finally:
-            client.close()
+            answer = await self._client.fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:
+            raise ServiceUnavailable(service.url) from error
         self._answer(answer, service)
+
+    @property
+    def _client(self) -> AsyncHTTPClient:
+        if _CLIENT not in self.settings:
+            # Of its own: the one that all of Jupyter shares lets ten ask at once.
+            self.settings[_CLIENT] = AsyncHTTPClient(force_instance=True, max_clients=_AT_ONCE)
+        return cast("AsyncHTTPClient", self.settings[_CLIENT])
 
     def _answer(self, answer: HTTPResponse, service: Service) -> None:
         version = answer.headers.get(VERSION)
@@ -135,11 +144,15 @@ class ForwardedSocket(Live):
     async def serve(self, _: User) -> None:
         """Hand on what the service says, and why it has ended."""
         try:
-            while (message := await self._far.read_message()) is not None:
+            while (message := await self.next_message()) is not None:
                 await self.write_message(message, binary=isinstance(message, bytes))
             self.close(self._far.close_code if self._far.close_code in _OWN_CODES else None)
         finally:
             self._far.close()
+
+    async def next_message(self) -> str | bytes | None:
+        """Give what is to be said next; None where it is over."""
+        return await self._far.read_message()
 
     async def on_message(self, message: str | bytes) -> None:
         """Hand on what the browser says; what it says further waits for it."""
@@ -164,7 +177,23 @@ class ForwardedSocket(Live):
 
 
 class ForwardedUpdates(ForwardedSocket, Updates):
-    """``WS updates``."""
+    """``WS updates``: a panel that is open keeps nobody's server alive.
+
+    The hub's proxy takes whatever a browser sends for activity, what it answers a ping with too. So there are no pings here; proxies
+    that cut what is silent hear the last picture again instead.
+    """
+
+    ping_interval = 0
+    _last: str | bytes | None = None
+
+    async def next_message(self) -> str | bytes | None:
+        """Give the next picture, or the last one again."""
+        try:
+            async with asyncio.timeout(_REPEATED_AFTER):
+                self._last = await self._far.read_message()
+        except TimeoutError:
+            log.debug("%s: nothing new", self.request.path)
+        return self._last
 
 
 class ForwardedDisplay(ForwardedSocket, Display):

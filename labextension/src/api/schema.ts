@@ -371,10 +371,10 @@ export interface components {
             readonly version: string;
         };
         /**
-         * @description Who decides: `local`, the server that is asked.
+         * @description Who decides: `local`, the server that is asked; `hub`, the service of its JupyterHub.
          * @enum {string}
          */
-        readonly Mode: "local";
+        readonly Mode: "local" | "hub";
         readonly Health: {
             /** @enum {string} */
             readonly status: "ok" | "degraded";
@@ -551,7 +551,7 @@ export interface components {
             readonly reason: string | null;
         };
         /** @enum {string} */
-        readonly ErrorCode: "bad-json" | "bad-request" | "unauthenticated" | "permission-missing" | "forbidden" | "pool-not-found" | "vm-not-found" | "not-found" | "method-not-allowed" | "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "agent-missing" | "assigned-to-another" | "unexpected-body" | "unusable-name" | "internal" | "unwritable-connection" | "contention" | "clock-jumped" | "agent-failed" | "loading" | "backend-unavailable" | "store-in-use" | "chronicle-behind";
+        readonly ErrorCode: "bad-json" | "bad-request" | "unauthenticated" | "permission-missing" | "forbidden" | "pool-not-found" | "vm-not-found" | "not-found" | "method-not-allowed" | "nothing-assigned" | "pool-exhausted" | "pool-empty" | "pool-misconfigured" | "not-running" | "stopping" | "console-in-use" | "being-prepared" | "waiting-for-login" | "login-failed" | "agent-missing" | "assigned-to-another" | "unexpected-body" | "unusable-name" | "internal" | "unwritable-connection" | "contention" | "clock-jumped" | "agent-failed" | "too-many-requests" | "not-a-user" | "scope-missing" | "not-your-server" | "hub-unavailable" | "service-unavailable" | "versions-differ" | "loading" | "backend-unavailable" | "store-in-use" | "chronicle-behind";
     };
     responses: {
         /** @description Nothing has changed since the answer whose `ETag` stands in `If-None-Match`. */
@@ -634,7 +634,10 @@ export interface components {
                 };
             };
         };
-        /** @description A request that another site's page made, that lacks its XSRF token, or that the server's authorizer does not allow. */
+        /**
+         * @description A request that another site's page made, that lacks its XSRF token, or that the server's authorizer does not allow. Under a
+         *     JupyterHub: the token is a service's, or not for this service, or the server is somebody else's.
+         */
         readonly Forbidden: {
             headers: {
                 readonly [name: string]: unknown;
@@ -642,7 +645,7 @@ export interface components {
             content: {
                 readonly "application/json": components["schemas"]["Error"] & {
                     /** @enum {unknown} */
-                    readonly code?: "forbidden";
+                    readonly code?: "forbidden" | "not-a-user" | "scope-missing" | "not-your-server";
                 };
             };
         };
@@ -654,7 +657,7 @@ export interface components {
             content: {
                 readonly "application/json": components["schemas"]["Error"] & {
                     /** @enum {unknown} */
-                    readonly code?: "forbidden" | "permission-missing";
+                    readonly code?: "forbidden" | "not-a-user" | "scope-missing" | "not-your-server" | "permission-missing";
                 };
             };
         };
@@ -732,6 +735,20 @@ export interface components {
                 };
             };
         };
+        /** @description Under a JupyterHub, where one user asks for more at once than its administrator allows; nothing was done. */
+        readonly TooMany: {
+            headers: {
+                /** @description Seconds after which asking again may help. */
+                readonly "Retry-After": number;
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    readonly code?: "too-many-requests";
+                };
+            };
+        };
         /** @description Not the version of the WebSocket protocol that is spoken here. */
         readonly OtherVersion: {
             headers: {
@@ -773,7 +790,7 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["Error"] & {
-                    readonly code?: ("contention" | "clock-jumped" | "agent-failed") | components["schemas"]["ProblemCode"];
+                    readonly code?: ("contention" | "clock-jumped" | "agent-failed") | ("hub-unavailable" | "service-unavailable" | "versions-differ") | components["schemas"]["ProblemCode"];
                 };
             };
         };
@@ -825,6 +842,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 422: components["responses"]["UnusableName"];
             readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getHealth: {
@@ -852,6 +870,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 422: components["responses"]["UnusableName"];
             readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getContract: {
@@ -878,6 +897,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getPools: {
@@ -960,6 +980,7 @@ export interface operations {
             readonly 404: components["responses"]["PoolNotFound"];
             readonly 409: components["responses"]["NothingGiven"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -983,6 +1004,7 @@ export interface operations {
             readonly 404: components["responses"]["PoolNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["NoConsole"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1006,6 +1028,7 @@ export interface operations {
             readonly 404: components["responses"]["PoolNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1029,6 +1052,7 @@ export interface operations {
             readonly 404: components["responses"]["PoolNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1052,6 +1076,7 @@ export interface operations {
             readonly 404: components["responses"]["PoolNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1102,6 +1127,7 @@ export interface operations {
             readonly 403: components["responses"]["NotPermitted"];
             readonly 404: components["responses"]["VmNotFound"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1125,6 +1151,7 @@ export interface operations {
             readonly 404: components["responses"]["VmNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["NoConsole"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1148,6 +1175,7 @@ export interface operations {
             readonly 404: components["responses"]["VmNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1171,6 +1199,7 @@ export interface operations {
             readonly 404: components["responses"]["VmNotFound"];
             readonly 409: components["responses"]["NotNow"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 429: components["responses"]["TooMany"];
             readonly 500: components["responses"]["Internal"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1196,6 +1225,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 426: components["responses"]["OtherVersion"];
             readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly openDisplay: {
@@ -1225,6 +1255,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 426: components["responses"]["OtherVersion"];
             readonly 500: components["responses"]["Internal"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
 }

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 import aiohttp
 import pytest
+import yaml
+from traitlets.config import Config
 
 from tests.backends.contract import watching
 from tests.builders import a_user
@@ -24,6 +26,7 @@ from vmpool_ext.backends.kubernetes.backend import KubernetesBackend
 from vmpool_ext.backends.kubernetes.permissions import NEEDS
 from vmpool_ext.domain.errors import AssignmentConflict
 from vmpool_ext.domain.machine import Assignment, RequestedState
+from vmpool_ext.hub_service.service import NEEDED
 
 ACCOUNT = "vmpool-server"
 ANNS = Assignment("desktop", "ann", datetime(2026, 1, 15, 12, 30, tzinfo=UTC))
@@ -43,7 +46,7 @@ def test_the_role_allows_exactly_what_is_asked_for(control_plane):
 
 
 def test_there_is_no_secret_in_it(control_plane):
-    for part in ("rbac", "pools", "server"):
+    for part in ("rbac", "pools", "server", "hub-service"):
         assert all(each["kind"] != "Secret" for each in said_by(control_plane, part))
 
 
@@ -57,7 +60,7 @@ def test_every_option_and_every_right_is_documented():
 
 
 async def test_it_is_valid_and_applied_again_changes_nothing(control_plane, namespace, tmp_path):
-    everything = overlay(tmp_path, namespace.name, "rbac", "pools", "server")
+    everything = overlay(tmp_path, namespace.name, "rbac", "pools", "server", "hub-service")
 
     control_plane.kubectl("apply", "--validate=strict", "--dry-run=server", "-k", everything)
     first = control_plane.kubectl("apply", "--validate=strict", "-k", everything).splitlines()
@@ -87,6 +90,38 @@ async def test_resources_that_are_there_already_are_left_as_they_are(own_control
             assert set(seen.pools) == {"desktop", "lab"}
             assert all(not pool.misconfigured for pool in seen.pools.values())
             assert set(seen.vms) == {"desktop-1", "desktop-2", "lab-1"}
+
+
+def test_the_service_is_told_what_it_does_not_start_without(control_plane):
+    [deployment] = [each for each in said_by(control_plane, "hub-service") if each["kind"] == "Deployment"]
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+
+    assert set(NEEDED) <= {each["name"] for each in container["env"]}
+
+
+def test_only_the_hubs_proxy_talks_to_the_service(control_plane):
+    told = {each["kind"]: each["spec"] for each in said_by(control_plane, "hub-service") if "spec" in each}
+
+    pods = told["Deployment"]["template"]["metadata"]["labels"]
+    assert told["NetworkPolicy"]["podSelector"]["matchLabels"] == told["Service"]["selector"] == pods
+    assert told["NetworkPolicy"]["policyTypes"] == ["Ingress"]
+    [rule] = told["NetworkPolicy"]["ingress"]
+    assert [each["podSelector"]["matchLabels"]["component"] for each in rule["from"]] == ["proxy"]
+
+
+def test_the_charts_values_are_the_configuration_that_works():
+    """As the chart's hub takes them in: services by name, and code that is run with `c`."""
+    values = yaml.safe_load((EXAMPLES / "hub-service" / "zero-to-jupyterhub-values.yaml").read_text())
+    config = Config()
+
+    exec(values["hub"]["extraConfig"]["vmpool"], {"c": config})  # noqa: S102  # the example's own
+
+    [name] = values["hub"]["services"]
+    access = f"access:services!service={name}"
+    assert config.JupyterHub.extra_user_scopes == [access]
+    assert config.Spawner.server_token_scopes == ["users:activity!user", "access:servers!server", access]
+    assert values["hub"]["services"][name]["url"] == "http://vmpool-service.vmop.svc:8080"
+    assert values["singleuser"]["extraEnv"]["VMPOOL_SERVICE_URL"].endswith(f"/services/{name}/")
 
 
 # The account.
