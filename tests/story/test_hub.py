@@ -31,6 +31,8 @@ def comes(hub, browser):
         page = browser.new_context(viewport={"width": 1100, "height": 760}).new_page()
         page.set_default_timeout(PATIENCE * 1000)
         expect.set_options(timeout=PATIENCE * 1000)
+        # JupyterLab's own question about news, if it has one.
+        page.add_locator_handler(page.get_by_role("button", name="No", exact=True), lambda no: no.click())
         page.goto(f"{hub.url}/hub/login?next=" + (f"/user/{server}/lab" if server else "/hub/spawn"))
         page.locator("#username_input").fill(user)
         page.locator("#password_input").fill("vmpool")
@@ -39,7 +41,6 @@ def comes(hub, browser):
             page.get_by_role("button", name="Authorize").click()
         page.locator("#jupyterlab-splash").wait_for(state="attached")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
-        page.get_by_role("button", name="No", exact=True).click()
         page.locator("[data-id=vmpool-panel]").click()
         return page
 
