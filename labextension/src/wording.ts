@@ -202,8 +202,12 @@ export function problemAdvice(trans: TranslationBundle, code: string): string {
     'chronicle-behind': trans.__(
       'Save what you work on, and tell your administrator: the disk may be full.'
     ),
-    'service-unavailable': trans.__('It is tried again by itself.'),
-    'hub-unavailable': trans.__('It is tried again by itself.'),
+    'service-unavailable': trans.__(
+      'It is tried again by itself. If it stays like this, tell your administrator.'
+    ),
+    'hub-unavailable': trans.__(
+      'It is tried again by itself. If it stays like this, tell your administrator.'
+    ),
     'scope-missing': trans.__('Give your administrator what stands here.'),
     'not-your-server': trans.__('Nothing can be done from here.')
   };

@@ -84,17 +84,14 @@ class HubUnavailable(Unavailable):
     """The hub does not say who asks."""
 
     code = "hub-unavailable"
-    sentence = "The JupyterHub does not answer the question who you are. Try again in a moment."
+    sentence = "The JupyterHub does not answer the question who you are. What runs goes on running."
 
 
 class ServiceUnavailable(Unavailable):
     """There is no service, or something else is at its address."""
 
     code = "service-unavailable"
-    sentence = (
-        "The VM pools service of the JupyterHub does not answer at {}. What runs goes on running. Try again in a moment; if it "
-        "stays so, tell the administrator."
-    )
+    sentence = "The VM pools service of the JupyterHub does not answer at {}. What runs goes on running."
 
 
 class VersionsDiffer(Unavailable):

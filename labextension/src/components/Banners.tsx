@@ -26,6 +26,17 @@ export function isStale(problem: Problem): boolean {
   return problem.code !== 'chronicle-behind';
 }
 
+/** What keeps this user from being told anything, whatever there is to tell. */
+const NOT_LET_IN = ['not-your-server', 'scope-missing', 'not-a-user', 'unauthenticated'];
+
+/** What lies between here and whoever decides: reason enough for a socket that does not open. */
+const ON_THE_WAY = [...NOT_LET_IN, 'service-unavailable', 'hub-unavailable', 'versions-differ'];
+
+/** Whether a problem says why there is no connection. */
+export function saysWhyCut(problem: Problem | null): boolean {
+  return problem !== null && ON_THE_WAY.includes(problem.code);
+}
+
 /** What is wrong on the server, and what to do about that. */
 export function ProblemBanner(props: {
   readonly problem: Problem;
@@ -47,11 +58,13 @@ export function ProblemBanner(props: {
         </p>
         <p>{problem.message}</p>
         <p>{problemAdvice(trans, problem.code)}</p>
-        <p className="jp-VmPool-Since">
-          {isStale(problem)
-            ? trans.__('Not up to date since %1.', localTime(problem.since, language))
-            : trans.__('Like this since %1.', localTime(problem.since, language))}
-        </p>
+        {!NOT_LET_IN.includes(problem.code) && (
+          <p className="jp-VmPool-Since">
+            {isStale(problem)
+              ? trans.__('Not up to date since %1.', localTime(problem.since, language))
+              : trans.__('Like this since %1.', localTime(problem.since, language))}
+          </p>
+        )}
       </div>
     </div>
   );

@@ -4,7 +4,7 @@ import type { Target } from '../api/target';
 import type { Notice, OwnVmView, PoolAction, PoolView, Problem } from '../api/types';
 import type { Availability } from '../tokens';
 import { Announcer } from './Announcer';
-import { isStale, Notices, ProblemBanner, ReconnectingBanner } from './Banners';
+import { isStale, Notices, ProblemBanner, ReconnectingBanner, saysWhyCut } from './Banners';
 import { useKeptFocus } from './focus';
 import { EmptyNote, LoadingNote, UnsupportedNote } from './Notes';
 import { OwnVmCard } from './OwnVmCard';
@@ -42,7 +42,9 @@ export function PoolPanel(props: IPoolPanelProps): JSX.Element {
         {trans.__('Virtual machines')}
       </h2>
       <div role="status" className="jp-VmPool-Banners">
-        {!connected && <ReconnectingBanner isKnown={isReady} trans={trans} />}
+        {!connected && !saysWhyCut(problem) && (
+          <ReconnectingBanner isKnown={isReady} trans={trans} />
+        )}
         {problem && !isLoading(props) && (
           <ProblemBanner problem={problem} trans={trans} language={language} />
         )}

@@ -34,6 +34,37 @@ describe('The panel', () => {
     expect(onAction).not.toHaveBeenCalled();
   });
 
+  it.each(['service-unavailable', 'hub-unavailable', 'versions-differ', 'scope-missing'])(
+    'says of %s why there is no connection, and not only that there is none',
+    code => {
+      const problem = { code, message: 'It is away.', since: 'x' };
+
+      show({ connected: false, problem, pools: [aPool()] });
+
+      expect(find('[role="status"]').textContent).toContain('It is away.');
+      expect(find('[role="status"]').textContent).not.toContain('Reconnecting');
+      expect(find('[data-pool="demo"]')).toBeDefined();
+    }
+  );
+
+  it('says that there is no connection beside a problem that is none of it', () => {
+    const problem = { code: 'backend-unavailable', message: 'No cluster.', since: 'x' };
+
+    show({ connected: false, problem, pools: [aPool()] });
+
+    expect(find('[role="status"]').textContent).toContain('Reconnecting');
+  });
+
+  it('tells a visitor whose server it is, and no time since when', () => {
+    const problem = { code: 'not-your-server', message: 'It is that of "ann".', since: 'x' };
+
+    show({ connected: false, problem, pools: [] });
+
+    expect(find('[data-code="not-your-server"]').textContent).toBe(
+      'This is the server of somebody elseIt is that of "ann".Nothing can be done from here.'
+    );
+  });
+
   it('shows the problem above the cards', () => {
     const problem = { code: 'store-in-use', message: 'Another server has it.', since: 'x' };
 
