@@ -31,6 +31,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = {homes!r}
 c.Spawner.args = ["--allow-root", "--ServerApp.tornado_settings={{'ws_ping_interval': 1}}"]
 c.JupyterHub.last_activity_interval = 1
+c.JupyterHub.allow_named_servers = True
 c.Spawner.http_timeout = c.Spawner.start_timeout = {patience}
 c.JupyterHub.load_groups = {groups!r}
 c.JupyterHub.services = [
@@ -123,12 +124,12 @@ class Hub:
         made = await self.administer("POST", f"users/{user}/tokens", {"scopes": list(scopes)} if scopes else {})
         return made["token"]
 
-    async def start_server(self, user):
-        """Have a user's server run."""
-        await self.administer("POST", f"users/{user}/server")
+    async def start_server(self, user, name=""):
+        """Have a user's server run, or one of theirs that has a name."""
+        await self.administer("POST", f"users/{user}/servers/{name}" if name else f"users/{user}/server")
 
         async def ready():
-            return (await self.administer("GET", f"users/{user}"))["servers"].get("", {}).get("ready")
+            return (await self.administer("GET", f"users/{user}"))["servers"].get(name, {}).get("ready")
 
         await until(ready)
 

@@ -103,6 +103,13 @@ async def test_a_visitor_who_may_come_to_the_server_does_nothing_in_its_owners_n
     assert refused.value.response.status_code == 403
 
 
+async def test_a_named_server_is_its_owners_too(hub):
+    await hub.start_server("ann", "second")
+    status, me = await Door(hub, "/user/ann/second", await hub.token_of("ann")).ask("GET", "me")
+
+    assert (status, me["user"], me["mode"]) == (200, "ann", "hub")
+
+
 async def test_another_user_does_not_come_to_the_server(hub, anns):
     answer = await hub.ask("GET", f"{anns.at}/vmpool/api/v1/me", await hub.token_of("bob"))
 

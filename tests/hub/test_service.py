@@ -8,7 +8,8 @@ from websockets.exceptions import InvalidStatus
 
 from tests.hub.a_hub import ACCESS
 from tests.hub.conftest import Door, cut, names
-from vmpool_ext.web.relay import NOT_YOURS
+from vmpool_ext.backends.memory import GREETING
+from vmpool_ext.web.relay import NOT_YOURS, TICKET_NOT_GOOD
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AT = "/services/vmpool"
@@ -114,6 +115,42 @@ async def test_a_revoked_token_starts_nothing_and_its_open_panel_is_cut(hub):
 
     assert status == 401
     assert code == NOT_YOURS
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def ticket(hub, door):
+    """Give the door of one who has a VM of the lab's, and a ticket for its display; at the end it is given back."""
+    users = await door("leaver")
+    async with users.socket("updates") as panel:
+        await users.ask("POST", "pools/lab/start")
+        while '"state": "running"' not in await panel.recv():
+            pass
+    _, offer = await users.ask("POST", "pools/lab/console")
+    yield users, f"{offer['url']}?ticket={offer['ticket']}"
+    await users.ask("POST", "pools/lab/release")
+
+
+async def test_anothers_ticket_opens_nothing(door, ticket):
+    """Nor does it for whoever had it: a wrong try spends it."""
+    users, address = ticket
+
+    for each in (await door("ann"), users):
+        async with each.socket(address) as display:
+            assert await cut(display) == TICKET_NOT_GOOD
+
+
+async def test_a_console_is_cut_when_its_user_leaves_the_group(hub, ticket):
+    users, address = ticket
+    async with users.socket(address) as display:
+        assert await display.recv() == GREETING
+
+        await hub.administer("DELETE", "groups/lab/users", {"users": ["leaver"]})
+        code = await cut(display)
+        status, _ = await users.ask("POST", "pools/lab/console")
+        await hub.administer("POST", "groups/lab/users", {"users": ["leaver"]})
+
+    assert code in (NOT_YOURS, TICKET_NOT_GOOD)
+    assert status == 404
 
 
 async def test_no_page_gets_a_socket_whosever_token_it_has(door):
