@@ -3,11 +3,14 @@
 import asyncio
 import os
 import secrets
+import ssl
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
+import trustme
 
 from tests.cluster.ports import free_ports
 
@@ -44,12 +47,20 @@ c.JupyterHub.load_roles = [
 ]
 c.JupyterHub.extra_user_scopes = [{access!r}]
 c.Spawner.server_token_scopes = ["users:activity!user", "access:servers!server", {access!r}]
-c.Spawner.environment = {{**{environment!r}, "VMPOOL_SERVICE_URL": {url!r} + "/services/vmpool/"}}
+c.Spawner.environment = {{**{environment!r}, **{of_servers!r}, "VMPOOL_SERVICE_URL": {url!r} + "/services/vmpool/"}}
+{more}
 """
 
 
 class Hub:
     """A hub in a folder of its own, with the service as one of its processes."""
+
+    tls = True
+    """What a client verifies by."""
+    of_servers: ClassVar = {}
+    """What users' servers find in their environment besides."""
+    more = ""
+    """What else is configured."""
 
     def __init__(self, folder, groups, options):
         self._folder = folder
@@ -66,7 +77,7 @@ class Hub:
         config.write_text(self._config())
         async with (
             self._process("-m", "jupyterhub", "--config", str(config)) as process,
-            httpx.AsyncClient(base_url=self.url, timeout=PATIENCE) as self._client,
+            httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, verify=self.tls) as self._client,
             self._beside(),
         ):
             await self._until(process, self._answers)
@@ -142,7 +153,7 @@ class Hub:
         return CONFIG.format(
             url=self.url, hub_port=hub_port, proxy_port=proxy_port, service_url=self._service_url, service=self._service,
             proxy=[str(PROXY)], homes=str(self._folder / "{username}"), patience=PATIENCE, groups=self._groups,
-            environment=self._environment, token=self.token, access=ACCESS,
+            environment=self._environment, of_servers=self.of_servers, token=self.token, access=ACCESS, more=self.more,
         )  # fmt: skip
 
     async def _until(self, process, is_so):
@@ -158,6 +169,25 @@ class Hub:
 
     async def _serves(self):
         return (await self._client.get("/services/vmpool/vmpool/api/v1/me")).status_code == httpx.codes.UNAUTHORIZED
+
+
+class HubWithTls(Hub):
+    """A hub whose proxy has a certificate of an authority of its own, which users' servers are told of by the usual variable."""
+
+    def __init__(self, folder, groups, options):
+        super().__init__(folder, groups, options)
+        self.url = self.url.replace("http", "https", 1)
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        authority.cert_pem.write_to_path(str(folder / "authority.crt"))
+        certificate.private_key_pem.write_to_path(str(folder / "tls.key"))
+        certificate.cert_chain_pems[0].write_to_path(str(folder / "tls.crt"))
+        self.tls = ssl.create_default_context(cafile=folder / "authority.crt")
+        self.of_servers = {"SSL_CERT_FILE": str(folder / "authority.crt")}
+        self.more = f"""
+c.JupyterHub.ssl_key, c.JupyterHub.ssl_cert = {str(folder / "tls.key")!r}, {str(folder / "tls.crt")!r}
+c.Spawner.pre_spawn_hook = lambda spawner: spawner.user.name == "bob" and spawner.environment.pop("SSL_CERT_FILE")
+"""
 
 
 class HubBesideService(Hub):

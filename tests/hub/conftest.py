@@ -42,7 +42,8 @@ class Door:
     async def socket(self, path, **headers):
         url = self._hub.url.replace("http", "ws", 1) + self.at + API + path
         said = {"Authorization": f"token {self.token}", **headers}
-        async with connect(url, additional_headers=said, proxy=None) as socket:
+        tls = {"ssl": self._hub.tls} if url.startswith("wss") else {}
+        async with connect(url, additional_headers=said, proxy=None, **tls) as socket:
             yield socket
 
 
