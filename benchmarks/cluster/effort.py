@@ -32,6 +32,10 @@ class Effort:
     events: int = 3_000
     changes: int = 40
 
+    def rounds_at(self, at_once: int) -> int:
+        """Tell how many rounds: those of one at a time are short, so there are more."""
+        return self.rounds * (3 if at_once == 1 else 1)
+
 
 FULL = Effort()
 SMALL = Effort(

@@ -57,9 +57,10 @@ async def _measure(plane: OnDisk, effort: Effort, at_once: tuple[int, ...], *, r
         for each in at_once:
             # Opens the connections, which are then kept.
             await stage.pair(what, each, each)
-        for _ in range(effort.rounds):
+        for number in range(max(map(effort.rounds_at, at_once))):
             for each in at_once:
-                rounds[each].append(await stage.pair(what, effort.writes[each], each))
+                if number < effort.rounds_at(each):
+                    rounds[each].append(await stage.pair(what, effort.writes[each], each))
         return rounds
 
 
