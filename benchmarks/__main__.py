@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import api, guests, panel, picture, starts
+from benchmarks import api, guests, hub, panel, picture, starts
 from benchmarks.cluster import parts
 from benchmarks.report import conditions, put_into_page
 
@@ -15,6 +15,7 @@ MEASURES = {
     "guests": guests.tables,
     "panel": panel.tables,
     "kubernetes": parts.tables,
+    "hub": hub.tables,
 }
 
 
