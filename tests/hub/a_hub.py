@@ -3,9 +3,10 @@
 import asyncio
 import os
 import secrets
+import signal
 import ssl
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -76,12 +77,12 @@ class Hub:
         config = self._folder / "jupyterhub_config.py"
         config.write_text(self._config())
         async with (
-            self._process("-m", "jupyterhub", "--config", str(config)) as process,
+            self._process("-m", "jupyterhub", "--config", str(config)) as self._of_hub,
             httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, verify=self.tls) as self._client,
             self._beside(),
         ):
-            await self._until(process, self._answers)
-            await self._until(process, self._serves)
+            await self._until(self._of_hub, self._answers)
+            await self._until(self._of_hub, self._serves)
             yield self
 
     @asynccontextmanager
@@ -143,6 +144,13 @@ class Hub:
             return (await self.administer("GET", f"users/{user}"))["servers"].get(name, {}).get("ready")
 
         await until(ready)
+
+    @contextmanager
+    def frozen(self):
+        """Have the hub itself answer nothing; its proxy goes on."""
+        self._of_hub.send_signal(signal.SIGSTOP)
+        yield
+        self._of_hub.send_signal(signal.SIGCONT)
 
     async def last_activity(self, user):
         """Tell when the hub believes that somebody did something at a user's server."""

@@ -11,7 +11,11 @@ from tests.hub.a_hub import Hub
 
 API = "/vmpool/api/v1/"
 GROUPS = {"lab": {"users": ["ann", "leaver"]}, "class": {"users": ["bob", "flooder"]}}
-OPTIONS = ["--VmPoolService.backend_class=tests.hub.pools.HubPools", "--VmPoolService.recheck=1"]
+OPTIONS = [
+    "--VmPoolService.backend_class=tests.hub.pools.HubPools",
+    "--VmPoolService.recheck=1",
+    "--VmPoolService.hub_timeout=1",
+]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -7,12 +7,14 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import InvalidStatus
 
+from tests.hub import conftest
 from tests.hub.a_hub import HubBesideService
 from tests.hub.conftest import Door, cut, names
 from vmpool_ext.backends.memory import GREETING
 from vmpool_ext.web.relay import TICKET_NOT_GOOD
 
 HUB = HubBesideService
+OPTIONS = [*conftest.OPTIONS, "--VmPoolService.hub_timeout=3"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -143,6 +145,20 @@ async def test_a_service_that_is_gone_is_told_as_that_and_found_again(hub, anns)
 
     await hub.restart_service()
     assert await anns.pools() == ["lab", "shared"]
+
+
+async def test_a_hub_that_does_not_answer_takes_nothing_away_and_lets_nobody_do_anything_new(hub, anns, straight):
+    async with straight.socket("updates") as panel:
+        await panel.recv()
+        with hub.frozen():
+            asked = [await door.ask("POST", "pools/shared/start") for door in (straight, anns)]
+            await asyncio.sleep(1)  # the open panel was asked about, in vain
+        await anns.ask("POST", "pools/shared/start")
+        while json.loads(await panel.recv())["pools"][1]["vm"] is None:
+            pass
+        await anns.ask("POST", "pools/shared/release")
+
+    assert [(status, body["code"]) for status, body in asked] == [(503, "hub-unavailable")] * 2
 
 
 async def test_no_token_and_no_ticket_is_in_a_log(hub, anns, straight):

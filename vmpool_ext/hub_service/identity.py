@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,9 @@ class RoleRules:
 class Identities:
     """Asks the hub who holds a token; nobody is known here but by that answer."""
 
-    def __init__(self, auth: HubAuth, service: str, rules: RoleRules) -> None:
+    def __init__(self, auth: HubAuth, service: str, rules: RoleRules, within: float) -> None:
         self._auth = auth
+        self._within = within
         self._service = service
         self._rules = rules
 
@@ -67,8 +69,9 @@ class Identities:
 
     async def _asked(self, token: str, *, fresh: bool) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] | None = await self._auth.user_for_token(token, use_cache=not fresh, sync=False)
-        except HTTPError as error:
+            async with asyncio.timeout(self._within):
+                found: dict[str, Any] | None = await self._auth.user_for_token(token, use_cache=not fresh, sync=False)
+        except (HTTPError, TimeoutError) as error:
             # Its words name the hub's inner address.
             raise HubUnavailable from error
         return found

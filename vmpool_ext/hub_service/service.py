@@ -75,6 +75,7 @@ class VmPoolService(Deciding, JupyterApp):
         help="Seconds after which the hub is asked again about whoever has the panel or a console open.",
     ).tag(config=True)
 
+    hub_timeout = Float(10, help="Seconds that the hub has to say who somebody is.").tag(config=True)
     acts_at_once = Integer(20, min=1, help="How often one user may press a button, or a program do so, at once.").tag(
         config=True
     )
@@ -109,7 +110,7 @@ class VmPoolService(Deciding, JupyterApp):
     def _settings(self, told: Mapping[str, str], endpoints: Endpoints) -> dict[str, Any]:
         rules = RoleRules(self.roles_by_group, self.roles_by_user, self.administrator_groups, self.hub_admins)
         auth = HubAuth(parent=self, api_url=told["JUPYTERHUB_API_URL"], cache_max_age=self.identity_age)
-        identities = Identities(auth, told["JUPYTERHUB_SERVICE_NAME"], rules)
+        identities = Identities(auth, told["JUPYTERHUB_SERVICE_NAME"], rules, self.hub_timeout)
         return {
             ENDPOINTS: endpoints,
             IDENTITIES: identities,
