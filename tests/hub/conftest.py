@@ -14,7 +14,6 @@ GROUPS = {"lab": {"users": ["ann", "leaver"]}, "class": {"users": ["bob", "flood
 OPTIONS = [
     "--VmPoolService.backend_class=tests.hub.pools.HubPools",
     "--VmPoolService.recheck=1",
-    "--VmPoolService.hub_timeout=1",
 ]
 
 
