@@ -10,10 +10,12 @@ import pytest
 from vmpool_ext.broker import views
 from vmpool_ext.broker.consoles import ConsoleOffer
 from vmpool_ext.domain import errors
+from vmpool_ext.hub_service.service import VmPoolService
 from vmpool_ext.server_extension import VmPoolExtension
 from vmpool_ext.web import errors as web_errors
 from vmpool_ext.web.relay import DISPLAY_ENDED, NOT_YOURS, TICKET_NOT_GOOD
 from vmpool_ext.web.routes import ACTIONS, PREFIX, ROUTES
+from vmpool_ext.wiring import Deciding
 
 ROOT = Path(__file__).parents[2]
 API = (ROOT / "docs" / "api.md").read_text()
@@ -56,11 +58,19 @@ def test_every_code_of_a_socket_is_documented():
     assert all(str(code) in API for code in (TICKET_NOT_GOOD, NOT_YOURS, DISPLAY_ENDED))
 
 
-def test_every_option_has_help():
-    own = VmPoolExtension.class_own_traits(config=True)
+@pytest.mark.parametrize("options", [Deciding, VmPoolExtension, VmPoolService])
+def test_every_option_has_help(options):
+    own = options.class_own_traits(config=True)
 
     assert own
     assert all(trait.help for trait in own.values())
+
+
+def test_every_option_of_the_hubs_service_is_documented():
+    page = (ROOT / "docs" / "jupyterhub.md").read_text()
+
+    for option in (*Deciding.class_own_traits(config=True), *VmPoolService.class_own_traits(config=True)):
+        assert re.search(rf"^\| [^|]*`{option}`", page, re.MULTILINE), option
 
 
 @pytest.mark.parametrize("page", sorted(each for each in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=str)
