@@ -5,8 +5,9 @@
     VmPoolError
       NotFound           PoolNotFound  VmNotFound
       Unauthenticated    the token is missing or not good
-      Forbidden          PermissionMissing
+      Forbidden          PermissionMissing  NotYourServer  ScopeMissing  NotAUser
       Unavailable        asking again later helps; the client has done so for a while
+        TooManyRequests
       PoolExhausted  PoolEmpty  PoolMisconfigured  UnusableName
       NothingAssigned  NotRunning  Stopping  ConsoleInUse  AssignedToAnother  BeingPrepared  WaitingForLogin
       StartFailed  Crashed  BootTimeout  AgentMissing  LoginFailed      what a VM came to, in its own words
@@ -85,10 +86,34 @@ class PermissionMissing(Forbidden):
     kind = "permission-missing"
 
 
+class NotYourServer(Forbidden):
+    """The Jupyter server is somebody else's, in whose name it would be done."""
+
+    kind = "not-your-server"
+
+
+class ScopeMissing(Forbidden):
+    """The token is not for the service of the JupyterHub; the text has the line of its configuration."""
+
+    kind = "scope-missing"
+
+
+class NotAUser(Forbidden):
+    """The token is a service's."""
+
+    kind = "not-a-user"
+
+
 class Unavailable(VmPoolError):
     """Nothing is wrong with the request; asking again later helps."""
 
     kind = "unavailable"
+
+
+class TooManyRequests(Unavailable):
+    """You have asked for more at once than the JupyterHub's administrator allows; nothing was done."""
+
+    kind = "too-many-requests"
 
 
 class PoolExhausted(VmPoolError):
