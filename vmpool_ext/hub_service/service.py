@@ -79,7 +79,7 @@ class VmPoolService(Deciding, JupyterApp):
     acts_at_once = Integer(20, min=1, help="How often one user may press a button, or a program do so, at once.").tag(
         config=True
     )
-    acts_per_second = Float(2, help="How often after that, in a second.").tag(config=True)
+    acts_per_second = Float(2, min=0.01, help="How often after that, in a second.").tag(config=True)
 
     def start(self) -> None:
         """Serve until the hub says that it is enough."""

@@ -135,7 +135,11 @@ class ForwardedSocket(Live):
         """Open the socket, if the service opens its own."""
         self.require_own_page()
         self._far = await self._connected(*args)
-        await super().get(*args, **kwargs)
+        try:
+            await super().get(*args, **kwargs)
+        finally:
+            # Also where there was no socket to be had at this end.
+            self._far.close()
 
     def open(self, *_args: str, **_kwargs: str) -> None:
         """Begin to hand on."""
@@ -143,12 +147,9 @@ class ForwardedSocket(Live):
 
     async def serve(self, _: User) -> None:
         """Hand on what the service says, and why it has ended."""
-        try:
-            while (message := await self.next_message()) is not None:
-                await self.write_message(message, binary=isinstance(message, bytes))
-            self.close(self._far.close_code if self._far.close_code in _OWN_CODES else None)
-        finally:
-            self._far.close()
+        while (message := await self.next_message()) is not None:
+            await self.write_message(message, binary=isinstance(message, bytes))
+        self.close(self._far.close_code if self._far.close_code in _OWN_CODES else None)
 
     async def next_message(self) -> str | bytes | None:
         """Give what is to be said next; None where it is over."""
