@@ -27,7 +27,8 @@ class Requests:
         self._session = None
 
     async def __aenter__(self):
-        connector = aiohttp.TCPConnector(limit=0, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED)
+        resolver = aiohttp.ThreadedResolver()
+        connector = aiohttp.TCPConnector(limit=0, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED, resolver=resolver)
         self._session = aiohttp.ClientSession(self._url, connector=connector, headers=self._headers)
         return self
 

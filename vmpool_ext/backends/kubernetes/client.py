@@ -151,7 +151,13 @@ class ApiClient:
         if self._session is None:
             # One connection for each request at once, and those of the two watches. In some versions of Python, TLS
             # connections that are given up in mid-request stay open unless they are closed by force.
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30, enable_cleanup_closed=NEEDS_CLEANUP_CLOSED)
+            connector = aiohttp.TCPConnector(
+                limit=0,
+                keepalive_timeout=30,
+                enable_cleanup_closed=NEEDS_CLEANUP_CLOSED,
+                # The system's own, with its hosts and services, also where somebody else has installed aiodns.
+                resolver=aiohttp.ThreadedResolver(),
+            )
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=_NO_LIMIT
             )
