@@ -19,7 +19,7 @@ def test_the_contracts_of_the_layers_are_kept():
     assert checked.returncode == 0, checked.stdout
 
 
-@pytest.mark.parametrize("heavy", ["kubernetes", "qemu", "jupyterlab", "vmpool_ext.backends.qemu"])
+@pytest.mark.parametrize("heavy", ["kubernetes", "jupyterhub", "qemu", "jupyterlab", "vmpool_ext.backends.qemu"])
 def test_the_extension_alone_loads_nothing_that_only_a_backend_needs(heavy):
     """A server that only forwards has none of it."""
     code = f"import sys, vmpool_ext.server_extension; sys.exit({heavy!r} in sys.modules)"

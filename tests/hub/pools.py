@@ -7,9 +7,9 @@ from vmpool_ext.domain.permission import EVERY_PERMISSION, Grant
 
 class HubPools(MemoryBackend):
     def __init__(self, clock, parent):
-        lab, both = ((Grant(EVERY_PERMISSION, role=role) for role in roles) for roles in (["lab"], ["lab", "class"]))
+        lab, course = (Grant(EVERY_PERMISSION, role=role) for role in ("lab", "class"))
         super().__init__(
             clock,
-            [a_pool("lab", grants=tuple(lab)), a_pool("shared", grants=tuple(both))],
+            [a_pool("lab", grants=(lab,)), a_pool("shared", grants=(lab, course))],
             [a_vm("lab-1", pool="lab"), a_vm("shared-1", pool="shared")],
         )

@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from traitlets import TraitError
+
+from vmpool_ext.hub_service.service import VmPoolService
 
 TOLD = {
     "JUPYTERHUB_SERVICE_NAME": "vmpool",
@@ -27,3 +30,9 @@ def test_without_one_of_them_it_names_it_and_ends(command, name):
 
     assert ended.returncode == 1
     assert f"error: {name} is not set" in ended.stderr
+
+
+def test_no_identity_is_believed_for_ever():
+    """The library that keeps it would take 0 for that."""
+    with pytest.raises(TraitError):
+        VmPoolService(identity_age=0)

@@ -8,8 +8,10 @@ from jupyter_server.auth import IdentityProvider, User
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 from tests.cluster.ports import free_ports
+from tests.hub.a_hub import until
 from vmpool_ext._version import __version__
 from vmpool_ext.web.versions import VERSION
 
@@ -44,6 +46,16 @@ class Keeping(RequestHandler):
         self.set_header(VERSION, __version__)
         self.set_header("Content-Type", "application/json")
         self.finish(b'{"pools": []}')
+
+
+class Far(WebSocketHandler):
+    """Keeps whether a socket came and went."""
+
+    def open(self):
+        self.application.settings["asked"].append("opened")
+
+    def on_close(self):
+        self.application.settings["asked"].append("closed")
 
 
 @asynccontextmanager
@@ -112,3 +124,17 @@ async def test_only_the_servers_own_token_is_handed_on(bare_fetch, asked):
     assert code == 200
     assert headers["Authorization"] == f"token {TOKEN}"
     assert "somebodys" not in str(headers)
+
+
+@pytest.mark.parametrize("asked", [Far], indirect=True)
+async def test_where_there_is_no_socket_to_be_had_here_none_stays_open_there(bare_fetch, asked):
+    """What asks speaks another version of the protocol."""
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "99"}
+
+    response = await bare_fetch("vmpool/api/v1/updates", "GET", upgrade)
+
+    async def closed():
+        return "closed" in asked
+
+    assert response.code == 426
+    await until(closed)

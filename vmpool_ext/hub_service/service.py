@@ -17,9 +17,10 @@ from tornado.web import Application
 from traitlets import Bool, Dict, Float, Integer, List, Unicode
 
 from vmpool_ext._version import __version__
+from vmpool_ext.domain.roles import RoleRules
 from vmpool_ext.hub_service.flood import Allowance
 from vmpool_ext.hub_service.gate import ALLOWANCE, HUB, IDENTITIES, RECHECK
-from vmpool_ext.hub_service.identity import Identities, RoleRules
+from vmpool_ext.hub_service.identity import Identities
 from vmpool_ext.web.endpoints import Endpoints
 from vmpool_ext.web.handlers import ENDPOINTS
 from vmpool_ext.web.routes import EVERY_OTHER, ROUTES
@@ -64,7 +65,7 @@ class VmPoolService(Deciding, JupyterApp):
     ).tag(config=True)
     identity_age = Integer(
         30,
-        min=0,
+        min=1,  # by 0, `HubAuth` would believe it for ever
         max=30,
         help="Seconds that the hub's word on who holds a token is believed where somebody only looks.",
     ).tag(config=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from vmpool_ext.domain.errors import UnusableName
-from vmpool_ext.hub_service.identity import RoleRules
+from vmpool_ext.domain.roles import RoleRules
 
 
 def roles(rules, *groups, name="ann"):
